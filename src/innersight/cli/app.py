@@ -1,0 +1,51 @@
+"""The `innersight` command."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from innersight import __version__
+from innersight.cli import catalogues, score, weights
+from innersight.errors import InnersightError
+
+app = typer.Typer(
+    name="innersight",
+    help="How different does a distorted image look from its reference? Told by the features of pretrained networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("score")(score.score)
+app.command("metrics")(catalogues.metrics)
+app.command("backbones")(catalogues.backbones)
+app.add_typer(weights.app, name="weights")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"innersight {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command: exit status 0, or 2 and one line on stderr for input that can't be used."""
+    # Pillow's warning of a large image; read_image refuses it with one clear line of its own.
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    try:
+        app()
+    except InnersightError as error:
+        print(f"innersight: {error}", file=sys.stderr)
+        sys.exit(2)

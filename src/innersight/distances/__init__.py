@@ -1,0 +1,1 @@
+"""Parameter-free distances: pure, batched, differentiable functions on features, and one registry of their names."""

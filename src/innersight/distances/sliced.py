@@ -1,0 +1,52 @@
+"""The paper's sliced Wasserstein distance, with a seed: the published one drew new directions for every window."""
+
+from __future__ import annotations
+
+import torch
+
+
+def directions(dimension: int, seed: int, like: torch.Tensor) -> torch.Tensor:
+    """Draw as many random unit directions as the space has dimensions.
+
+    Drawn on the CPU in float32 whatever `like` is, so that a seed means the same directions everywhere.
+
+    Args:
+        dimension: Dimension L of the space.
+        seed: Any integer from 0.
+        like: A tensor whose dtype and device the directions take.
+
+    Returns:
+        (L, L), one direction a column.
+
+    Example:
+        >>> directions(3, seed=0, like=torch.zeros(1)).norm(dim=0)
+        tensor([1., 1., 1.])
+    """
+    drawn = torch.randn(dimension, dimension, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(drawn, dim=0).to(like)
+
+
+def swd(reference: torch.Tensor, distorted: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    r"""Sliced Wasserstein distance between the T D entries seen as points in the space of the L layers.
+
+    .. math:: \sum_{i=1}^{TD} \frac1L \sum_{\theta} \left( (d\theta)_{(i)} - (r\theta)_{(i)} \right)^2
+
+    with :math:`\theta` running over L random unit directions and :math:`(i)` the rank after sorting (SPEC 1).
+
+    Args:
+        reference: (N, L, T, D) stack of layers.
+        distorted: The same shape.
+        seed: Of the directions; one seed gives one function of the pair.
+
+    Returns:
+        (N,), from 0; grows with T D.
+
+    Example:
+        >>> x = torch.randn(1, 2, 3, 4)
+        >>> swd(x, x.flip(2))  # the order of tokens does not count
+        tensor([0.])
+    """
+    theta = directions(reference.shape[1], seed, reference)
+    projected = [torch.einsum("nltd,lk->nktd", stack, theta).flatten(2) for stack in (reference, distorted)]
+    ranked_reference, ranked_distorted = (values.sort(dim=2).values for values in projected)
+    return (ranked_distorted - ranked_reference).square().mean(1).sum(1)

@@ -1,0 +1,1 @@
+"""Images: read a file into sRGB floats, check what came, resize."""

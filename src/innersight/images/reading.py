@@ -1,0 +1,240 @@
+"""Read one image file into sRGB floats in [0, 1], every kind of file handled on purpose.
+
+What is done is stated in `docs/images.md`; each line there has its test in `tests/images/test_reading.py`.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from innersight.errors import ArgumentError, ImageError
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+MAX_PIXELS = 89_478_485
+"""Largest image read unless told, in pixels (2.7 times 8K; Pillow's own limit). A larger file is taken for a bomb."""
+
+WHITE = (1.0, 1.0, 1.0)
+
+_Floats = npt.NDArray[np.float32]
+
+_EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
+_ORIENTATION_TAG = 0x0112
+# EXIF orientation -> (swap rows and columns first, then flip vertically, flip horizontally).
+_ORIENTATIONS = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+
+def read_image(
+    path: str | Path,
+    *,
+    background: tuple[float, float, float] = WHITE,
+    max_pixels: int = MAX_PIXELS,
+) -> torch.Tensor:
+    r"""Read a PNG, JPEG, BMP, WebP or TIFF file as sRGB.
+
+    Orientation is applied, an embedded ICC profile is converted to sRGB, grey and palettes are widened to three
+    channels, 16-bit samples keep their precision, and transparency is composited on `background`, in encoded (not
+    linear) values as browsers do: :math:`\alpha c + (1 - \alpha) b`.
+
+    Args:
+        path: The file.
+        background: What shows through transparent pixels: sRGB in [0, 1]. White unless told.
+        max_pixels: A larger image is refused before it is decoded.
+
+    Returns:
+        float32 tensor of shape (3, H, W) in [0, 1].
+
+    Raises:
+        ImageError: If the file is missing, empty, truncated, not an image, of another format, an animation, too
+            large, or of a pixel type without a defined range (32-bit integers, floats, LAB).
+        ArgumentError: If `background` is not three numbers in [0, 1].
+
+    Example:
+        >>> path = getfixture("tmp_path") / "glass.png"
+        >>> Image.new("RGBA", (4, 2), (255, 0, 0, 128)).save(path)
+        >>> read_image(path)[:, 0, 0]  # half-transparent red on white
+        tensor([1.0000, 0.4980, 0.4980])
+    """
+    if len(background) != 3 or not all(0 <= value <= 1 for value in background):
+        raise ArgumentError(f"Argument `background` must be three numbers in [0, 1] (R, G, B), but got {background}.")
+    path = Path(path)
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            _refuse_all_but_one_image(image, path, max_pixels)
+            colour, alpha = _sixteen_bit(image, path) if _samples_are_16_bit(image, path) else _eight_bit(image, path)
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"No such file: '{path}'.") from None
+    except IsADirectoryError:
+        raise ImageError(f"'{path}' is a folder, not an image file.") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"'{path}' is not an image in a format that is read ({', '.join(FORMATS)}).") from None
+    except Image.DecompressionBombError:
+        raise ImageError(_too_large(path, "over twice as many", max_pixels)) from None
+    except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
+        # Decoders signal damage with any of these; the text is theirs, the file's name is what the user needs.
+        raise ImageError(f"'{path}' can't be decoded, it is damaged or truncated: {error}") from error
+    if alpha is not None:
+        colour = alpha * colour + (1 - alpha) * np.asarray(background, dtype=np.float32)
+    return torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))
+
+
+def _refuse_all_but_one_image(image: Image.Image, path: Path, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise ImageError(_too_large(path, f"{image.width} x {image.height} =", max_pixels))
+    frames = getattr(image, "n_frames", 1)
+    # A camera's multi-picture JPEG (MPO) keeps the photograph first and its previews or gain maps behind it.
+    if frames > 1 and image.format != "MPO":
+        raise ImageError(f"'{path}' holds {frames} images; one is scored: extract the frame or page that is meant.")
+
+
+def _too_large(path: Path, got: str, max_pixels: int) -> str:
+    return (
+        f"'{path}' has {got} pixels, more than the {max_pixels:,} that are read (a decompression bomb?). "
+        "Crop it, or raise `max_pixels` of innersight.read_image and score the tensors."
+    )
+
+
+def _eight_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | None]:
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise ImageError(
+            f"'{path}' has pixels of type {image.mode!r}, which have no defined range or meaning here: "
+            "save it with 8 or 16 bits a channel, grey, RGB or CMYK."
+        )
+    profile = image.info.get("icc_profile")
+    image = ImageOps.exif_transpose(image)
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"), dtype=np.float32)[..., None] / np.float32(255)
+    if image.mode not in ("L", "CMYK"):
+        # Two steps for premultiplied and palette modes are Pillow's business; 1-bit becomes grey.
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return _to_srgb(image, profile, path), alpha
+
+
+def _samples_are_16_bit(image: Image.Image, path: Path) -> bool:
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[24] == 16  # IHDR's bit depth
+    if image.format == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        bits_per_sample, sample_format = tags.get(258, (1,)), tags.get(339, (1,))
+        return 16 in bits_per_sample and set(sample_format) == {1}
+    return False
+
+
+def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | None]:
+    """Read what Pillow would cut to 8 bits: (H, W, 3) colour and (H, W, 1) alpha, or None."""
+    profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION_TAG, 1)
+    if image.format == "PNG":
+        if "transparency" in image.info:
+            raise ImageError(
+                f"'{path}' is a 16-bit PNG with a transparent colour (tRNS): save it with an alpha channel."
+            )
+        samples = _decode_png(path)
+    else:
+        samples = _decode_tiff(path)
+    swap, upside_down, mirrored = _ORIENTATIONS.get(orientation, _ORIENTATIONS[1])
+    if swap:
+        samples = samples.swapaxes(0, 1)
+    samples = samples[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
+
+    values = samples.astype(np.float32) / np.float32(65535)
+    alpha = values[..., -1:] if values.shape[2] in (2, 4) else None
+    colour = values[..., : 3 if values.shape[2] >= 3 else 1]
+    if profile is not None:
+        # LittleCMS is reached at 8 bits here. A profile that changes nothing (sRGB) costs no precision; any other does.
+        eight = Image.fromarray((colour * 255).round().astype(np.uint8).squeeze(2 if colour.shape[2] == 1 else ()))
+        if _transform(eight.mode, profile, path) is not None:
+            return _to_srgb(eight, profile, path), alpha
+    return np.broadcast_to(colour, (*colour.shape[:2], 3)), alpha
+
+
+def _decode_png(path: Path) -> npt.NDArray[np.uint16]:
+    # Imported here: it is slow to import and needed for 16-bit files alone.
+    from torchvision.io import ImageReadMode, decode_image, read_file
+
+    decoded = decode_image(read_file(str(path)), mode=ImageReadMode.UNCHANGED)
+    samples: npt.NDArray[np.uint16] = decoded.permute(1, 2, 0).numpy()
+    return samples
+
+
+def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        photometric, axes = page.photometric.name, page.axes
+        if photometric not in ("MINISBLACK", "RGB") or axes not in ("YX", "YXS", "SYX"):
+            raise ImageError(f"'{path}' is a 16-bit TIFF with {photometric} pixels ({axes}): save it as grey or RGB.")
+        if 1 in page.extrasamples:
+            raise ImageError(f"'{path}' is a 16-bit TIFF with premultiplied alpha: save it with plain alpha.")
+        samples: npt.NDArray[np.uint16] = page.asarray()
+    if axes == "YX":
+        return samples[..., None]
+    return samples if axes == "YXS" else samples.transpose(1, 2, 0)
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> _Floats:
+    """Convert an L, RGB or CMYK image to (H, W, 3) floats, through its profile if that means anything."""
+    transform = _transform(image.mode, profile, path) if profile else None
+    if transform is not None:
+        image = transform.apply(image)
+    values: _Floats = np.asarray(image.convert("RGB"), dtype=np.float32) / np.float32(255)
+    return values
+
+
+_PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
+
+
+def _transform(mode: str, profile: bytes, path: Path) -> ImageCms.ImageCmsTransform | None:
+    """Return the transform from `profile` to sRGB, or None where the pixels are to stay as they are.
+
+    That is so for a profile of another colour space than the pixels (invalid, as the PNG and JPEG rules have it), and
+    for sRGB itself in any of its guises: one that moves no colour of a fine grid by more than one 8-bit level.
+    """
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if source.profile.xcolor_space != _PROFILE_SPACES[mode]:
+            return None
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ImageError(f"'{path}' has an ICC profile that can't be used ({error}): repair or strip it.") from error
+    if mode == "CMYK":
+        return transform
+    probe = _probe(mode)
+    change = np.abs(
+        np.asarray(transform.apply(probe), dtype=np.int16) - np.asarray(probe.convert("RGB"), dtype=np.int16)
+    )
+    return None if int(change.max()) <= 1 else transform
+
+
+def _probe(mode: str) -> Image.Image:
+    if mode == "L":
+        return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    steps = np.linspace(0, 255, 18).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
+    return Image.fromarray(grid.reshape(18, -1, 3))

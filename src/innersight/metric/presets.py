@@ -1,0 +1,55 @@
+"""The named configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from innersight.errors import unknown_name
+from innersight.metric.config import MetricConfig
+from innersight.windows import InputPolicy
+
+PRESETS: Mapping[str, MetricConfig] = MappingProxyType(
+    {
+        config.preset: config
+        for config in (
+            # One look at the whole image at a viewing size, with the weights that come with the package. Root mean
+            # square over positions, as people judge by the worst places; docs/results.md has the evidence.
+            MetricConfig(
+                preset="lite",
+                backbone="efficientnet-lite0",
+                features="intermediate",
+                layers=None,
+                input=InputPolicy(short_side=256),
+                normalisation="none",
+                distance="rel-l2",
+                layer_pooling="mean",
+                position_pooling="rms",
+            ),
+            # Ghildyal, Barman, Zadtootaghaj: Foundation Models Boost Low-Level Perceptual Similarity Metrics, ICASSP
+            # 2025, exactly: native size, windows, no mean/std normalisation, sum over layers.
+            MetricConfig(
+                preset="paper",
+                backbone="dinov1-vitb16",
+                features="intermediate",
+                layers=None,
+                input=InputPolicy(window=224, stride=200),
+                normalisation="none",
+                distance="l2",
+                layer_pooling="sum",
+                position_pooling="mean",
+            ),
+        )
+    }
+)
+
+
+def find_preset(name: str) -> MetricConfig:
+    """Return a preset by its name.
+
+    Raises:
+        ArgumentError: If there is none, with the nearest matches.
+    """
+    if name not in PRESETS:
+        raise unknown_name("metric", name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,1 @@
+"""Scoring files: one pair."""
