@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from innersight.backbones.catalogue import BackboneEntry, resolve
+from innersight.backbones.catalogue import CATALOGUE, BackboneEntry, resolve
 from innersight.backbones.weights import WeightsFile, find_weights, load_weights
 from innersight.errors import ArgumentError
 
@@ -115,6 +115,22 @@ class Backbone(nn.Module):
         """Subtract the channel means the network was trained with and divide by their deviations."""
         return (images - self.mean) / self.std
 
+    def kind_of(self, features: str) -> FeatureKind:
+        """Return the kind of `intermediate` or `embedding` features here.
+
+        Raises:
+            ArgumentError: If the catalogue gives the backbone no embedding.
+        """
+        if features == "intermediate":
+            return self.kind
+        if self.entry.embedding is None:
+            defined = ", ".join(entry.alias for entry in CATALOGUE if entry.embedding)
+            raise ArgumentError(
+                f"Argument `features`: {self.entry.alias} has no embedding; use features='intermediate', or one "
+                f"of ({defined})."
+            )
+        return "embedding"
+
     def check_size(self, height: int, width: int) -> None:
         """Check that the network takes images of this size.
 
@@ -154,16 +170,11 @@ class Backbone(nn.Module):
             ArgumentError: If the catalogue gives the backbone no embedding.
         """
         self.check_size(*images.shape[-2:])
-        if self.entry.embedding == "tokens":
-            vectors = self.model.forward_features(images)  # type: ignore[operator]
-        elif self.entry.embedding == "projection":
-            vectors = self.model.forward_head(self.model.forward_features(images))[:, None]  # type: ignore[operator]
-        else:
-            raise ArgumentError(
-                f"Argument `features`: {self.entry.alias} has no embedding defined; use features='intermediate', or a "
-                "backbone of the families CLIP or DINO in `innersight backbones`."
-            )
-        return Features("embedding", (nn.functional.normalize(vectors, dim=-1),))
+        net: Any = self.model
+        vectors = net.forward_features(images)
+        if self.entry.embedding == "projection":
+            vectors = net.forward_head(vectors)[:, None]
+        return Features(self.kind_of("embedding"), (nn.functional.normalize(vectors, dim=-1),))
 
 
 def load_backbone(name: str, *, weights: str | Path | None = None, window: int | None = None) -> Backbone:

@@ -121,15 +121,14 @@ def pull_weights(entry: BackboneEntry) -> WeightsFile:
         raise WeightsError(
             f"timm names no hub repository for {entry.timm_name}: pass its weights as a file (--weights)."
         )
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
     folder = weights_folder()
     for name in _HUB_FILES:
         try:
+            get_hf_file_metadata(hf_hub_url(entry.hub_id, name))  # unlike a download, it fails at once
             path = hf_hub_download(entry.hub_id, name, cache_dir=folder)
-        except LocalEntryNotFoundError as error:  # also an EntryNotFoundError: the hub could not be asked at all
-            raise _unreachable(entry, error) from error
         except RepositoryNotFoundError as error:
             raise WeightsError(
                 f"The hub has no repository {entry.hub_id} for {entry.alias}, or it is private or gated: log in with "
@@ -137,7 +136,8 @@ def pull_weights(entry: BackboneEntry) -> WeightsFile:
             ) from error
         except EntryNotFoundError:
             continue
-        except OSError as error:  # every connection error of the hub's client is one
+        except Exception as error:
+            # The hub's client lets its HTTP library's errors through, and has changed that library twice.
             raise _unreachable(entry, error) from error
         return WeightsFile.of(Path(path), "folder" if folder else "hub")
     raise WeightsError(
@@ -146,10 +146,10 @@ def pull_weights(entry: BackboneEntry) -> WeightsFile:
 
 
 def _unreachable(entry: BackboneEntry, error: Exception) -> WeightsError:
-    cause = error.__cause__ or error
+    reason = str(error).splitlines()[0] if str(error) else "no answer"
     return WeightsError(
         f"The weights of {entry.alias} (hub id {entry.hub_id}) are not on this machine, and the Hugging Face hub can't "
-        f"be reached ({type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no answer'}). Two ways "
+        f"be reached ({type(error).__name__}: {reason}). Two ways "
         f"out: where there is a network, run `innersight weights pull {entry.alias}` with {FOLDER_VARIABLE} naming a "
         "folder, and bring that folder here; or pass a file with --weights FILE (weights=... in Python)."
     )

@@ -9,30 +9,33 @@ import typer
 
 def metrics() -> None:
     """List the presets and the distances."""
-    from rich.console import Console
     from rich.table import Table
 
+    from innersight.cli.console import console
     from innersight.distances.registry import DISTANCES
     from innersight.metric.presets import PRESETS
 
-    presets = Table("preset", "backbone", "input", "normalisation", "distance", "positions", "layers", title="Presets")
-    for preset in PRESETS.values():
-        presets.add_row(
-            preset.preset,
-            preset.backbone,
-            str(preset.input),
-            preset.normalisation,
-            preset.distance,
-            preset.position_pooling or "-",
-            f"{preset.layer_pooling} of {'all' if preset.layers is None else preset.layers}",
-        )
+    fields = (
+        "backbone",
+        "features",
+        "layers",
+        "input",
+        "normalisation",
+        "distance",
+        "position_pooling",
+        "layer_pooling",
+    )
+    presets = Table("preset", *PRESETS, title="Presets")
+    for field in fields:
+        values = (getattr(preset, field) for preset in PRESETS.values())
+        presets.add_row(field, *("all" if value is None else str(value) for value in values))
     distances = Table("distance", "defined for", "what it is", title="Distances")
     for distance in DISTANCES.values():
         distances.add_row(distance.name, ", ".join(distance.rules), distance.summary)
-    console = Console()
-    console.print(presets)
-    console.print(distances)
-    console.print(
+    out = console()
+    out.print(presets)
+    out.print(distances)
+    out.print(
         "Transformers give tokens, other networks maps; --features embedding gives embeddings (CLIP and DINO).\n"
         "Every field of a preset can be changed: innersight score --help."
     )
@@ -44,30 +47,28 @@ def backbones(
     ] = None,
 ) -> None:
     """List the backbones that have an alias; with --search, any timm model whose name holds the text."""
-    from rich.console import Console
     from rich.table import Table
 
     from innersight.backbones.catalogue import CATALOGUE
+    from innersight.cli.console import console
 
     wanted = (search or "").lower()
     entries = [entry for entry in CATALOGUE if wanted in f"{entry.alias} {entry.timm_name} {entry.family}".lower()]
-    console = Console()
+    out = console()
     if entries:
-        table = Table("alias", "timm name", "family", "licence", "embedding", "offline", "note", title="Backbones")
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, style="bold")
         for entry in entries:
-            offline = "yes" if entry.embedded else "after pull"
-            table.add_row(
-                entry.alias,
-                entry.timm_name,
+            facts = (
                 entry.family,
                 entry.licence,
-                entry.embedding or "-",
-                offline,
-                entry.note,
+                f"embedding: {entry.embedding or 'none'}",
+                f"offline: {'yes' if entry.embedded else 'after pull'}",
             )
-        console.print(table)
+            table.add_row(entry.alias, "\n".join(filter(None, (entry.timm_name, ", ".join(facts), entry.note))))
+        out.print(table)
     if search is None:
-        console.print("Any other pretrained timm model works by its name: --search TEXT finds it.")
+        out.print("Any other pretrained timm model works by its name: --search TEXT finds it.")
         return
     import timm
 
@@ -75,4 +76,4 @@ def backbones(
     for name in names:
         print(name)
     if not entries and not names:
-        console.print(f"No backbone's name holds {search!r}.")
+        print(f"No backbone's name holds {search!r}.")

@@ -12,22 +12,22 @@ app = typer.Typer(help="Weights on this machine.", no_args_is_help=True)
 @app.command("list")
 def list_() -> None:
     """Say for each backbone of the catalogue where its weights are."""
-    from rich.console import Console
     from rich.table import Table
 
     from innersight.backbones.catalogue import CATALOGUE
     from innersight.backbones.weights import FOLDER_VARIABLE, find_local, weights_folder
 
-    table = Table("backbone", "weights", "sha256", "file", title="Weights on this machine")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
     for entry in CATALOGUE:
         found = find_local(entry)
         if found is None:
-            table.add_row(entry.alias, "absent", "-", "-")
+            table.add_row(entry.alias, "absent", "")
         else:
-            table.add_row(entry.alias, found.source, found.digest.removeprefix("sha256:")[:12], str(found.path))
-    console = Console()
-    console.print(table)
-    console.print(
+            table.add_row(entry.alias, found.source, f"{found.digest}\n{found.path}")
+    out = console()
+    out.print(table)
+    out.print(
         f"Folder ({FOLDER_VARIABLE}): {weights_folder() or 'not set'}. Absent ones: innersight weights pull NAME."
     )
 

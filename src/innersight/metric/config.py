@@ -101,18 +101,18 @@ def parse_layers(layers: int | Sequence[int] | str | None) -> int | tuple[int, .
         f"Argument `layers` must be None or 'all', n or 'last-n', or indices such as [0, 3, -1] or '0,3,-1', "
         f"but got {layers!r}."
     )
-    if isinstance(layers, str):
-        if layers == "all":
-            return None
-        try:
-            if layers.startswith("last-"):
-                return int(layers.removeprefix("last-"))
-            return tuple(int(part) for part in layers.split(","))
-        except ValueError:
-            raise wrong from None
-    if not isinstance(layers, Sequence) or not all(type(index) is int for index in layers):
-        raise wrong
-    return tuple(layers)
+    if not isinstance(layers, str):
+        if not isinstance(layers, Sequence) or not all(type(index) is int for index in layers):
+            raise wrong
+        return tuple(int(index) for index in layers)
+    if layers == "all":
+        return None
+    try:
+        if layers.startswith("last-"):
+            return int(layers.removeprefix("last-"))
+        return tuple(int(part) for part in layers.split(","))
+    except ValueError:
+        raise wrong from None
 
 
 def _check_choice(argument: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -108,8 +108,7 @@ def find_device(device: str | torch.device) -> torch.device:
 
 def _drop_unused_poolings(config: MetricConfig, backbone: Backbone, asked: Overrides) -> MetricConfig:
     """Set to None what the distance has no use for, unless the user asked for it: then the metric refuses it."""
-    kind = backbone.kind if config.features == "intermediate" else "embedding"
-    rule = find_rule(config.distance, kind, config.backbone)
+    rule = find_rule(config.distance, backbone.kind_of(config.features), config.backbone)
     if not isinstance(rule, Positional) and "position_pooling" not in asked:
         config = replace(config, position_pooling=None)
     if isinstance(rule, Stacked) and "layer_pooling" not in asked:

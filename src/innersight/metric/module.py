@@ -63,7 +63,7 @@ class Metric(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = backbone
-        kind = backbone.kind if config.features == "intermediate" else "embedding"
+        kind = backbone.kind_of(config.features)
         self.rule = find_rule(config.distance, kind, _whose(config, backbone))
         self.layers = resolve_layers(config.layers, backbone.count) if kind != "embedding" else (0,)
         for field, wanted in (
