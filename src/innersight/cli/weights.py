@@ -16,6 +16,7 @@ def list_() -> None:
 
     from innersight.backbones.catalogue import CATALOGUE
     from innersight.backbones.weights import FOLDER_VARIABLE, find_local, weights_folder
+    from innersight.cli.console import console
 
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bold")
