@@ -86,12 +86,12 @@ def read_image(
         raise ImageError(f"'{path}' is not an image in a format that is read ({', '.join(FORMATS)}).") from None
     except Image.DecompressionBombError:
         raise ImageError(_too_large(path, "over twice as many", max_pixels)) from None
-    except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
-        # Decoders signal damage with any of these; the text is theirs, the file's name is what the user needs.
+    except Exception as error:
+        # Decoders signal damage with any type of error; the text is theirs, the file's name is what the user needs.
         raise ImageError(f"'{path}' can't be decoded, it is damaged or truncated: {error}") from error
     if alpha is not None:
         colour = alpha * colour + (1 - alpha) * np.asarray(background, dtype=np.float32)
-    return torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))
+    return torch.from_numpy(np.array(colour.transpose(2, 0, 1), order="C"))  # a copy: these views may be read-only
 
 
 def _refuse_all_but_one_image(image: Image.Image, path: Path, max_pixels: int) -> None:
@@ -167,12 +167,10 @@ def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | Non
 
 
 def _decode_png(path: Path) -> npt.NDArray[np.uint16]:
-    # Imported here: it is slow to import and needed for 16-bit files alone.
-    from torchvision.io import ImageReadMode, decode_image, read_file
+    import imagecodecs
 
-    decoded = decode_image(read_file(str(path)), mode=ImageReadMode.UNCHANGED)
-    samples: npt.NDArray[np.uint16] = decoded.permute(1, 2, 0).numpy()
-    return samples
+    samples: npt.NDArray[np.uint16] = imagecodecs.png_decode(path.read_bytes())
+    return samples[..., None] if samples.ndim == 2 else samples
 
 
 def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:

@@ -1,0 +1,47 @@
+"""What several tests share: stand-in weights, real photographs, and the path to development data if it is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from standins import write_weights
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def vit_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stand-in weights of a small transformer, `vit_tiny_patch16_224`."""
+    return write_weights("vit_tiny_patch16_224", tmp_path_factory.mktemp("vit"))
+
+
+@pytest.fixture(scope="session")
+def cnn_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stand-in weights of a small convolutional network, `resnet18`."""
+    return write_weights("resnet18", tmp_path_factory.mktemp("cnn"))
+
+
+@pytest.fixture(scope="session")
+def cat() -> torch.Tensor:
+    """scikit-image's photograph of a cat, (1, 3, 300, 451) in [0, 1]."""
+    from skimage import data
+
+    return torch.from_numpy(data.chelsea()).permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.fixture(autouse=True)
+def _no_weights_folder_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INNERSIGHT_WEIGHTS_DIR", raising=False)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of development data; without it the test is skipped, and says so."""
+    folder = Path(os.environ.get("INNERSIGHT_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"NOT RUN: development data not found at {folder} (set INNERSIGHT_SHARED)")
+    return folder
