@@ -22,6 +22,16 @@ class WeightsError(InnersightError, RuntimeError):
     """Weights that are absent, unreadable, or made for another network."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of another library's error, or its type where it says nothing.
+
+    Example:
+        >>> first_line(EOFError())
+        'EOFError'
+    """
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def unknown_name(argument: str, got: str, allowed: Iterable[str], more: str = "") -> ArgumentError:
     """Make the error for a name that is in no list, with its nearest matches.
 

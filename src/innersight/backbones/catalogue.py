@@ -195,12 +195,14 @@ def resolve(name: str) -> BackboneEntry:
     if not timm.is_model(architecture):
         known = [entry.alias for entry in CATALOGUE] + timm.list_models(pretrained=True)
         raise unknown_name("backbone", name, known, "`innersight backbones --search TEXT` lists them.")
-    config = timm.get_pretrained_cfg(name)
-    if config is None or (tag and config.tag != tag):
-        tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
+    tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
         raise ArgumentError(
             f"Argument `backbone`: timm's {architecture} has no weights tagged {tag!r}; it has ({', '.join(tags)})."
         )
+    config = timm.get_pretrained_cfg(name)
+    if config is None:
+        raise ArgumentError(f"Argument `backbone`: timm knows {architecture} but no weights of it; take another.")
     full_name = f"{architecture}.{config.tag}" if config.tag else architecture
     return find_entry(full_name) or BackboneEntry(
         alias=full_name,

@@ -217,11 +217,13 @@ def _build(timm_name: str, window: int | None) -> nn.Module:
 
 
 def _size_rule(model: nn.Module) -> tuple[int, tuple[int, int] | None]:
-    patch = getattr(model, "patch_embed", None)
-    if patch is None or not hasattr(patch, "patch_size"):
-        return 1, None
-    multiple = int(patch.patch_size[0])
-    if getattr(patch, "strict_img_size", True) and getattr(patch, "img_size", None):
+    """Return what sides must divide by, and the only size taken, if any."""
+    net: Any = model
+    patch = getattr(net, "patch_embed", None)
+    size = getattr(patch, "patch_size", 1)
+    multiple = int(size if isinstance(size, int) else size[0])
+    # Built with dynamic_img_size, timm's transformers stop checking for the one size of their table.
+    if net.pretrained_cfg.get("fixed_input_size") and getattr(patch, "strict_img_size", True) and patch is not None:
         return multiple, (int(patch.img_size[0]), int(patch.img_size[1]))
     return multiple, None
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 import torch
 
 from innersight.backbones.catalogue import BackboneEntry, find_entry
-from innersight.errors import WeightsError
+from innersight.errors import WeightsError, first_line
 
 FOLDER_VARIABLE = "INNERSIGHT_WEIGHTS_DIR"
 
@@ -146,10 +146,9 @@ def pull_weights(entry: BackboneEntry) -> WeightsFile:
 
 
 def _unreachable(entry: BackboneEntry, error: Exception) -> WeightsError:
-    reason = str(error).splitlines()[0] if str(error) else "no answer"
     return WeightsError(
         f"The weights of {entry.alias} (hub id {entry.hub_id}) are not on this machine, and the Hugging Face hub can't "
-        f"be reached ({type(error).__name__}: {reason}). Two ways "
+        f"be reached ({type(error).__name__}: {first_line(error)}). Two ways "
         f"out: where there is a network, run `innersight weights pull {entry.alias}` with {FOLDER_VARIABLE} naming a "
         "folder, and bring that folder here; or pass a file with --weights FILE (weights=... in Python)."
     )
@@ -242,12 +241,12 @@ def _read(path: Path) -> Mapping[str, Any]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"'{path}' holds more than tensors, and is not read because that could run its code. Convert it to "
-            "safetensors where you trust it."
+            f"'{path}' holds something else than tensors, and is not read because that could run its code. Convert it "
+            "to safetensors if you trust it."
         ) from error
     except Exception as error:
         # Both readers raise many types on a damaged file, some of their own; every one of them means the same here.
-        raise WeightsError(f"'{path}' can't be read as weights: {str(error).splitlines()[0]}") from error
+        raise WeightsError(f"'{path}' can't be read as weights: {first_line(error)}") from error
     if not isinstance(loaded, Mapping):
         raise WeightsError(f"'{path}' holds a {type(loaded).__name__}, not a dictionary of tensors.")
     return loaded

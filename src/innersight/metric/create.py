@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 
 from innersight.backbones.features import Backbone, load_backbone
 from innersight.distances.registry import Positional, Stacked, find_distance, find_rule
-from innersight.errors import ArgumentError, unknown_name
+from innersight.errors import ArgumentError, first_line, unknown_name
 from innersight.metric.config import MetricConfig, Overrides, parse_layers
 from innersight.metric.module import Metric
 from innersight.metric.presets import find_preset
@@ -99,7 +99,7 @@ def find_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ArgumentError(
             f"Argument `device` must be one there is here, or 'auto', but got {device!r}: {reason}"
         ) from None
