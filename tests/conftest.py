@@ -10,6 +10,9 @@ import torch
 
 from standins import write_weights
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the workers share the cores; threads that wait for each other cost ten times as much
+
 ROOT = Path(__file__).parent.parent
 
 

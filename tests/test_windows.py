@@ -75,7 +75,9 @@ def test_a_policy_survives_its_text(policy: InputPolicy) -> None:
     assert InputPolicy.parse(str(policy)) == policy
 
 
-@pytest.mark.parametrize("text", ["", "256", "short", "short=", "short=-3", "short=1.5", "side=3", "short=3,short=4"])
+@pytest.mark.parametrize(
+    "text", ["", "256", "short", "short=", "short=-3", "short=1.5", "side=3", "short=3,short=4", "short=" + "9" * 5000]
+)
 def test_bad_text_is_refused_with_the_form_it_should_have(text: str) -> None:
     with pytest.raises(ArgumentError, match=r"Argument `input` must be 'native' or a list such as 'short=256'"):
         InputPolicy.parse(text)
@@ -84,7 +86,8 @@ def test_bad_text_is_refused_with_the_form_it_should_have(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("short=0", "positive whole number"),
+        ("short=0", "whole number of pixels from 1 to 100000, but got 0"),
+        ("short=1000000", "from 1 to 100000, but got 1000000"),
         ("window=224", "window and stride go together"),
         ("stride=200", "window and stride go together"),
         ("window=224,stride=225", "at most the window, or pixels go unseen, but got stride=225, window=224"),

@@ -9,6 +9,7 @@ import torch
 from innersight.errors import ArgumentError
 
 _KEYS = ("short", "window", "stride")
+_LONGEST = 100_000
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class InputPolicy:
         stride: Step between windows, pixels; given exactly when `window` is.
 
     Raises:
-        ArgumentError: If a number is not a positive integer, a window comes without a stride or the reverse, or the
-            stride is larger than the window (pixels would go unseen).
+        ArgumentError: If a number is not a whole one from 1 to 100,000, a window comes without a stride or the
+            reverse, or the stride is larger than the window (pixels would go unseen).
 
     Example:
         >>> InputPolicy.parse("window=224,stride=200")
@@ -41,9 +42,9 @@ class InputPolicy:
 
     def __post_init__(self) -> None:
         for key, value in zip(_KEYS, (self.short_side, self.window, self.stride), strict=True):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            if value is not None and (type(value) is not int or not 1 <= value <= _LONGEST):
                 raise ArgumentError(
-                    f"Argument `input`: {key} must be a positive whole number of pixels, but got {value!r}."
+                    f"Argument `input`: {key} must be a whole number of pixels from 1 to {_LONGEST}, but got {value!r}."
                 )
         if (self.window is None) != (self.stride is None):
             raise ArgumentError("Argument `input`: window and stride go together, e.g. 'window=224,stride=200'.")
@@ -76,7 +77,7 @@ class InputPolicy:
         values: dict[str, int] = {}
         for part in text.split(","):
             key, _, number = (piece.strip() for piece in part.partition("="))
-            if key not in _KEYS or key in values or not number.isdecimal():
+            if key not in _KEYS or key in values or not number.isdecimal() or len(number) > 9:
                 raise ArgumentError(
                     "Argument `input` must be 'native' or a list such as 'short=256', 'window=224,stride=200', "
                     f"but got {text!r}."

@@ -181,6 +181,12 @@ def test_embedding_is_refused_where_it_is_not_defined(vit_weights: Path) -> None
         net.embedding(torch.rand(1, 3, 224, 224))
 
 
+@pytest.mark.parametrize("name", ["mixer_s16_224", "levit_128s"])
+def test_a_network_of_one_size_says_so(name: str) -> None:
+    with pytest.raises(ArgumentError, match=r"256 x 320.*(Its own size is 224 x 224: try windows|pixels only)"):
+        backbone(name).intermediate(torch.rand(1, 3, 256, 320), (0,))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",

@@ -214,6 +214,18 @@ class TestRefused:
         ):
             load_weights(vit(), as_file(path))
 
+    def test_numbers_that_are_not_finite(self, tmp_path: Path, vit_weights: Path) -> None:
+        state = load_file(vit_weights)
+        state["norm.bias"][3] = float("nan")
+        save_file(state, path := tmp_path / "a.safetensors")
+        with pytest.raises(WeightsError, match=r"numbers that are not finite, in 1: norm\.bias"):
+            load_weights(timm.create_model("vit_tiny_patch16_224"), as_file(path))
+
+    def test_keys_that_are_no_names(self, tmp_path: Path) -> None:
+        torch.save({1: torch.ones(3)}, path := tmp_path / "a.pth")
+        with pytest.raises(WeightsError, match="150 missing"):
+            load_weights(vit(), as_file(path))
+
     def test_a_tensor_is_no_dictionary(self, tmp_path: Path) -> None:
         torch.save(torch.ones(3), path := tmp_path / "a.pth")
         with pytest.raises(WeightsError, match="holds a Tensor, not a dictionary of tensors"):

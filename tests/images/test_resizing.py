@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from innersight.errors import ArgumentError
 from innersight.images.resizing import fit_short_side, resize
 
-SIDES = st.integers(1, 5000)
+SIDES = st.integers(100, 3000)
 
 
 @given(SIDES, SIDES, st.integers(1, 600), st.sampled_from([1, 14, 16]))
@@ -21,6 +23,11 @@ def test_the_shorter_side_is_met_to_the_multiple_and_the_aspect_kept(h: int, w: 
     scale = short / min(h, w)
     assert abs(height - max(h * scale, multiple)) <= multiple / 2 + 1e-6 or height == multiple
     assert abs(width - max(w * scale, multiple)) <= multiple / 2 + 1e-6 or width == multiple
+
+
+def test_a_long_thin_strip_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(ArgumentError, match=r"1 x 100000 .* would be resized to 256 x 25600000 .* use input='native'"):
+        fit_short_side(1, 100_000, 256)
 
 
 def test_it_is_pillows_bilinear_filter() -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from innersight.backbones.catalogue import CATALOGUE, BackboneEntry, resolve
 from innersight.backbones.weights import WeightsFile, find_weights, load_weights
-from innersight.errors import ArgumentError
+from innersight.errors import ArgumentError, first_line
 
 FeatureKind = Literal["tokens", "maps", "embedding"]
 LayerSpec = int | tuple[int, ...] | None
@@ -157,11 +157,30 @@ class Backbone(nn.Module):
 
         Returns:
             Features of kind `tokens` or `maps`.
+
+        Raises:
+            ArgumentError: If the network can't see images of this size.
         """
         height, width = images.shape[-2:]
         self.check_size(height, width)
         grid = (height // self.multiple, width // self.multiple) if self.kind == "tokens" else None
-        return Features(self.kind, tuple(self._tap.read(self.model, images, list(layers))), grid)
+        try:
+            outputs = tuple(self._tap.read(self.model, images, list(layers)))
+        except torch.OutOfMemoryError:
+            raise
+        except (AssertionError, RuntimeError) as error:
+            # Each architecture has its own rule for sizes and its own way to break it; check_size knows the usual two.
+            native = " x ".join(str(side) for side in self.model.pretrained_cfg["input_size"][1:])  # type: ignore[index]
+            raise ArgumentError(
+                f"{self.entry.alias} can't see images of {height} x {width} (height x width): {first_line(error)} "
+                f"Its own size is {native}: try windows of that size (input='window=...,stride=...')."
+            ) from error
+        if outputs[0].ndim != (3 if self.kind == "tokens" else 4):
+            raise ArgumentError(
+                f"{self.entry.alias} gives features of shape {tuple(outputs[0].shape)}, neither tokens with a "
+                "place nor maps; take another backbone."
+            )
+        return Features(self.kind, outputs, grid)
 
     def embedding(self, images: torch.Tensor) -> Features:
         """Compute the embedding: CLIP's projected vector, or all tokens after the final norm; unit vectors.
@@ -223,8 +242,9 @@ def _size_rule(model: nn.Module) -> tuple[int, tuple[int, int] | None]:
     size = getattr(patch, "patch_size", 1)
     multiple = int(size if isinstance(size, int) else size[0])
     # Built with dynamic_img_size, timm's transformers stop checking for the one size of their table.
-    if net.pretrained_cfg.get("fixed_input_size") and getattr(patch, "strict_img_size", True) and patch is not None:
-        return multiple, (int(patch.img_size[0]), int(patch.img_size[1]))
+    built_for = getattr(patch, "img_size", None)
+    if net.pretrained_cfg.get("fixed_input_size") and getattr(patch, "strict_img_size", True) and built_for:
+        return multiple, (int(built_for[0]), int(built_for[1]))
     return multiple, None
 
 

@@ -52,9 +52,12 @@ class WeightsFile:
     def of(cls, path: Path, source: Source) -> WeightsFile:
         """Read the file once for its digest."""
         digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 22):
-                digest.update(chunk)
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(1 << 22):
+                    digest.update(chunk)
+        except OSError as error:
+            raise WeightsError(f"'{path}' can't be read: {first_line(error)}") from error
         return cls(path, source, f"sha256:{digest.hexdigest()}")
 
 
@@ -205,7 +208,7 @@ def load_weights(model: torch.nn.Module, file: WeightsFile) -> None:
 
     Raises:
         WeightsError: If the file can't be read safely, or its tensors are not the model's: all missing, unexpected
-            and misshapen keys are listed.
+            and misshapen keys are listed; or if numbers in it are not finite.
     """
     state = _to_timm_layout(_unwrap(_read(file.path)), model, file)
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
@@ -223,6 +226,9 @@ def load_weights(model: torch.nn.Module, file: WeightsFile) -> None:
         raise WeightsError(
             f"'{file.path}' does not hold the weights of timm's {type(model).__name__} built here. {lists}."
         )
+    broken = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise WeightsError(f"'{file.path}' holds numbers that are not finite, in {len(broken)}: {_listed(broken)}.")
     model.load_state_dict(state)
 
 
@@ -246,7 +252,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         ) from error
     except Exception as error:
         # Both readers raise many types on a damaged file, some of their own; every one of them means the same here.
-        raise WeightsError(f"'{path}' can't be read as weights: {first_line(error)}") from error
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise WeightsError(f"'{path}' can't be read as weights ({reason}).") from error
     if not isinstance(loaded, Mapping):
         raise WeightsError(f"'{path}' holds a {type(loaded).__name__}, not a dictionary of tensors.")
     return loaded
@@ -257,7 +264,11 @@ def _unwrap(checkpoint: Mapping[str, Any]) -> StateDict:
         inner = checkpoint.get(container)
         if isinstance(inner, Mapping):
             checkpoint = inner
-    state = {key.removeprefix("module."): value for key, value in checkpoint.items() if isinstance(value, torch.Tensor)}
+    state = {
+        key.removeprefix("module."): value
+        for key, value in checkpoint.items()
+        if isinstance(key, str) and isinstance(value, torch.Tensor)
+    }
     if any(key.startswith("backbone.") for key in state):
         state = {
             key.removeprefix("backbone."): value for key, value in state.items() if not key.startswith(_DINO_HEADS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from typing import Annotated
@@ -42,8 +43,10 @@ def _options(
 
 def main() -> None:
     """Run the command: exit status 0, or 2 and one line on stderr for input that can't be used."""
-    # Pillow's warning of a large image; read_image refuses it with one clear line of its own.
-    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    if not sys.warnoptions:
+        # Pillow, tifffile and torch warn of odd files; what matters of it comes as one clear line of our own.
+        warnings.simplefilter("ignore")
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         app()
     except InnersightError as error:

@@ -8,10 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from innersight.errors import ArgumentError, first_line
+
 
 def score(
-    reference: Annotated[Path, typer.Argument(metavar="REF", help="The original image.")],
-    distorted: Annotated[Path, typer.Argument(metavar="DIS", help="What became of it, of the same size.")],
+    reference: Annotated[Path, typer.Argument(metavar="REF", readable=False, help="The original image.")],
+    distorted: Annotated[
+        Path, typer.Argument(metavar="DIS", readable=False, help="What became of it, of the same size.")
+    ],
     metric: Annotated[str, typer.Option(help="Preset: lite or paper; `innersight metrics` describes them.")] = "lite",
     backbone: Annotated[str | None, typer.Option(help="Alias of `innersight backbones`, or any timm name.")] = None,
     features: Annotated[str | None, typer.Option(help="intermediate or embedding.")] = None,
@@ -25,7 +29,9 @@ def score(
     position_pooling: Annotated[str | None, typer.Option(help="mean or rms, over positions.")] = None,
     layer_pooling: Annotated[str | None, typer.Option(help="sum or mean, over layers.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of swd's random directions.")] = None,
-    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Weights: safetensors, or .pth.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", readable=False, help="Weights: safetensors, or .pth.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32 or fp64.")] = "fp32",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -41,7 +47,7 @@ def score(
 
     # What can be wrong is found before the seconds that a network takes.
     if map is not None:
-        check_destination(map)
+        check_destination(map, (reference, distorted))
     images = read_pair(reference, distorted)
     given: dict[str, Any] = {
         "backbone": backbone,
@@ -58,7 +64,10 @@ def score(
     ready = create_metric(metric, weights=weights, device=device, precision=precision, **overrides)
     result = score_images(ready, *images, with_layers=per_layer, with_map=map is not None)
     if map is not None and result.map is not None:
-        draw_heatmap(result.map, images[1]).save(map)
+        try:
+            draw_heatmap(result.map, images[1]).save(map)
+        except OSError as error:
+            raise ArgumentError(f"The map can't be written to '{map}': {first_line(error)}") from error
 
     if as_json:
         record: dict[str, Any] = {
@@ -70,7 +79,7 @@ def score(
         }
         if result.per_layer is not None:
             record["per_layer"] = result.per_layer
-        print(json.dumps(record, indent=2))
+        print(json.dumps(record, indent=2, allow_nan=False))
         return
     print(f"{result.score:.6f}   (0 = identical, lower is more alike)")
     if result.per_layer is not None:

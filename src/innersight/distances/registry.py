@@ -30,9 +30,14 @@ class Layerwise:
 
 @dataclass(frozen=True)
 class Stacked:
-    """One number for all layers at once: (N, L, T, D), (N, L, T, D), seed -> (N,)."""
+    """One number for all layers at once: (N, L, T, D), (N, L, T, D) -> (N,); a seeded one takes `seed` too."""
 
-    function: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
+    function: Callable[..., torch.Tensor]
+    seeded: bool = False
+
+    def __call__(self, reference: torch.Tensor, distorted: torch.Tensor, seed: int) -> torch.Tensor:
+        """Compute the distance, with the seed if it has any use for it."""
+        return self.function(reference, distorted, seed) if self.seeded else self.function(reference, distorted)
 
 
 Rule = Positional | Layerwise | Stacked
@@ -72,15 +77,15 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
             _distance(
                 "skld",
                 "symmetric Kullback-Leibler + l2 term on the folded stack (paper)",
-                tokens=Stacked(lambda r, d, _: skld(r, d)),
+                tokens=Stacked(skld),
             ),
-            _distance("jsd", "Jensen-Shannon on the folded stack (paper)", tokens=Stacked(lambda r, d, _: jsd(r, d))),
+            _distance("jsd", "Jensen-Shannon on the folded stack (paper)", tokens=Stacked(jsd)),
             _distance(
                 "wsd",
                 "1-D Wasserstein + l2 term on the folded stack (paper)",
-                tokens=Stacked(lambda r, d, _: wsd(r, d)),
+                tokens=Stacked(wsd),
             ),
-            _distance("swd", "sliced Wasserstein across layers, seeded (paper)", tokens=Stacked(swd)),
+            _distance("swd", "sliced Wasserstein across layers, seeded (paper)", tokens=Stacked(swd, seeded=True)),
             _distance(
                 "rel-l2",
                 "squared error over the reference's energy, scale-free",

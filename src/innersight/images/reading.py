@@ -6,6 +6,7 @@ What is done is stated in `docs/images.md`; each line there has its test in `tes
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ WHITE = (1.0, 1.0, 1.0)
 _Floats = npt.NDArray[np.float32]
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
-_ORIENTATION_TAG = 0x0112
+_BITS_PER_SAMPLE, _STRIP_OFFSETS, _ORIENTATION, _TILE_OFFSETS, _SAMPLE_FORMAT = 258, 273, 274, 324, 339  # TIFF tags
 # EXIF orientation -> (swap rows and columns first, then flip vertically, flip horizontally).
 _ORIENTATIONS = {
     1: (False, False, False),
@@ -69,12 +70,14 @@ def read_image(
         >>> read_image(path)[:, 0, 0]  # half-transparent red on white
         tensor([1.0000, 0.4980, 0.4980])
     """
-    if len(background) != 3 or not all(0 <= value <= 1 for value in background):
+    if not _is_colour(background):
         raise ArgumentError(f"Argument `background` must be three numbers in [0, 1] (R, G, B), but got {background}.")
     path = Path(path)
     try:
         with Image.open(path, formats=FORMATS) as image:
             _refuse_all_but_one_image(image, path, max_pixels)
+            if image.format == "TIFF":
+                _refuse_odd_tiff(image, path)
             colour, alpha = _sixteen_bit(image, path) if _samples_are_16_bit(image, path) else _eight_bit(image, path)
     except ImageError:
         raise
@@ -82,10 +85,15 @@ def read_image(
         raise ImageError(f"No such file: '{path}'.") from None
     except IsADirectoryError:
         raise ImageError(f"'{path}' is a folder, not an image file.") from None
+    except PermissionError:
+        raise ImageError(f"'{path}' may not be read by this user (permission denied).") from None
     except UnidentifiedImageError:
         raise ImageError(f"'{path}' is not an image in a format that is read ({', '.join(FORMATS)}).") from None
     except Image.DecompressionBombError:
-        raise ImageError(_too_large(path, "over twice as many", max_pixels)) from None
+        raise ImageError(
+            f"'{path}' has more pixels than Pillow reads (a decompression bomb?). Crop it, or raise "
+            "PIL.Image.MAX_IMAGE_PIXELS and `max_pixels` of innersight.read_image."
+        ) from None
     except Exception as error:
         # Decoders signal damage with any type of error; the text is theirs, the file's name is what the user needs.
         raise ImageError(f"'{path}' can't be decoded, it is damaged or truncated: {error}") from error
@@ -94,54 +102,75 @@ def read_image(
     return torch.from_numpy(np.array(colour.transpose(2, 0, 1), order="C"))  # a copy: these views may be read-only
 
 
+def _is_colour(background: object) -> bool:
+    if not isinstance(background, Sequence) or len(background) != 3:
+        return False
+    return all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in background)
+
+
 def _refuse_all_but_one_image(image: Image.Image, path: Path, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
-        raise ImageError(_too_large(path, f"{image.width} x {image.height} =", max_pixels))
+        raise ImageError(
+            f"'{path}' has {image.width} x {image.height} pixels, more than the {max_pixels:,} that are read (a "
+            "decompression bomb?). Crop it, or raise `max_pixels` of innersight.read_image and score the tensors."
+        )
     frames = getattr(image, "n_frames", 1)
     # A camera's multi-picture JPEG (MPO) keeps the photograph first and its previews or gain maps behind it.
     if frames > 1 and image.format != "MPO":
         raise ImageError(f"'{path}' holds {frames} images; one is scored: extract the frame or page that is meant.")
 
 
-def _too_large(path: Path, got: str, max_pixels: int) -> str:
-    return (
-        f"'{path}' has {got} pixels, more than the {max_pixels:,} that are read (a decompression bomb?). "
-        "Crop it, or raise `max_pixels` of innersight.read_image and score the tensors."
+def _refuse_odd_tiff(image: Image.Image, path: Path) -> None:
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    if not set(tags.get(_SAMPLE_FORMAT, (1,))) <= {1, 4} and image.mode != "F":  # 1: unsigned, 4: not said
+        raise _undefined_range(path, "signed or float samples")
+    if 0 in (*tags.get(_STRIP_OFFSETS, ()), *tags.get(_TILE_OFFSETS, ())):
+        raise ImageError(f"'{path}' is damaged: a part of its pixels is not in the file.")
+
+
+def _undefined_range(path: Path, what: str) -> ImageError:
+    return ImageError(
+        f"'{path}' has {what}, which have no defined range or meaning here: "
+        "save it with 8 or 16 unsigned bits a channel, grey, RGB or CMYK."
     )
 
 
 def _eight_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | None]:
     if image.mode not in _EIGHT_BIT_MODES:
-        raise ImageError(
-            f"'{path}' has pixels of type {image.mode!r}, which have no defined range or meaning here: "
-            "save it with 8 or 16 bits a channel, grey, RGB or CMYK."
-        )
+        raise _undefined_range(path, f"pixels of type {image.mode!r}")
+    depth = _png_depth(image, path)
+    if image.mode == "L" and "transparency" in image.info and depth in (2, 4):
+        # Pillow holds the 2- or 4-bit key against samples that it has widened to 8 bits, and finds none.
+        raise ImageError(f"'{path}' is a {depth}-bit PNG with a transparent grey (tRNS): save it with 8 bits.")
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
     alpha = None
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"), dtype=np.float32)[..., None] / np.float32(255)
-    if image.mode not in ("L", "CMYK"):
-        # Two steps for premultiplied and palette modes are Pillow's business; 1-bit becomes grey.
-        image = image.convert("L" if image.mode == "1" else "RGB")
+        opacity = np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.float32)
+        alpha = opacity[..., None] / np.float32(255)
+    if image.mode in ("La", "RGBa"):  # premultiplied: in Pillow the way to grey or RGB goes through plain alpha
+        image = image.convert(image.mode.upper())
+    if image.mode != "CMYK":
+        image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
     return _to_srgb(image, profile, path), alpha
 
 
+def _png_depth(image: Image.Image, path: Path) -> int:
+    if image.format != "PNG":
+        return 0
+    with path.open("rb") as file:
+        return file.read(25)[24]  # IHDR's bit depth
+
+
 def _samples_are_16_bit(image: Image.Image, path: Path) -> bool:
-    if image.format == "PNG":
-        with path.open("rb") as file:
-            return file.read(25)[24] == 16  # IHDR's bit depth
     if image.format == "TIFF":
-        tags = image.tag_v2  # type: ignore[attr-defined]
-        bits_per_sample, sample_format = tags.get(258, (1,)), tags.get(339, (1,))
-        return 16 in bits_per_sample and set(sample_format) == {1}
-    return False
+        return 16 in image.tag_v2.get(_BITS_PER_SAMPLE, (1,))  # type: ignore[attr-defined]
+    return _png_depth(image, path) == 16
 
 
 def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | None]:
     """Read what Pillow would cut to 8 bits: (H, W, 3) colour and (H, W, 1) alpha, or None."""
-    profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION_TAG, 1)
+    profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1)
     if image.format == "PNG":
         if "transparency" in image.info:
             raise ImageError(
@@ -181,12 +210,14 @@ def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:
         photometric, axes = page.photometric.name, page.axes
         if photometric not in ("MINISBLACK", "RGB") or axes not in ("YX", "YXS", "SYX"):
             raise ImageError(f"'{path}' is a 16-bit TIFF with {photometric} pixels ({axes}): save it as grey or RGB.")
-        if 1 in page.extrasamples:
+        extra = tuple(page.extrasamples)
+        if 1 in extra:
             raise ImageError(f"'{path}' is a 16-bit TIFF with premultiplied alpha: save it with plain alpha.")
         samples: npt.NDArray[np.uint16] = page.asarray()
-    if axes == "YX":
-        return samples[..., None]
-    return samples if axes == "YXS" else samples.transpose(1, 2, 0)
+    samples = {"YX": samples[..., None], "YXS": samples, "SYX": samples.transpose(*range(1, samples.ndim), 0)}[axes]
+    colours = 3 if photometric == "RGB" else 1
+    # Samples beyond the colours are alpha only where the file says so, as with 8 bits.
+    return samples[..., : colours + 1] if extra[:1] == (2,) else samples[..., :colours]
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> _Floats:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from innersight.errors import ArgumentError
+
+_MOST_PIXELS = 2**24
+
 
 def fit_short_side(height: int, width: int, short_side: int, multiple: int = 1) -> tuple[int, int]:
     """Return the size whose shorter side is `short_side`, aspect kept, each side rounded to a multiple.
@@ -17,6 +21,9 @@ def fit_short_side(height: int, width: int, short_side: int, multiple: int = 1) 
     Returns:
         (height, width), each at least `multiple`.
 
+    Raises:
+        ArgumentError: If the result would have more than 2^24 pixels, as a long thin strip's does.
+
     Example:
         >>> fit_short_side(384, 512, 256)
         (256, 341)
@@ -28,7 +35,13 @@ def fit_short_side(height: int, width: int, short_side: int, multiple: int = 1) 
     def fit(side: int) -> int:
         return max(1, int(side * scale / multiple + 0.5)) * multiple
 
-    return fit(height), fit(width)
+    fitted = fit(height), fit(width)
+    if fitted[0] * fitted[1] > _MOST_PIXELS:
+        raise ArgumentError(
+            f"Images of {height} x {width} (height x width) would be resized to {fitted[0]} x {fitted[1]} to have a "
+            f"shorter side of {short_side}, more than {_MOST_PIXELS:,} pixels: crop them, or use input='native'."
+        )
+    return fitted
 
 
 def resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -57,8 +57,8 @@ class MetricConfig:
             _check_choice("position_pooling", self.position_pooling, get_args(PositionPooling))
         if not isinstance(self.input, InputPolicy):
             raise ArgumentError(f"Argument `input` must be an InputPolicy or its text, but got {self.input!r}.")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ArgumentError(f"Argument `seed` must be a whole number from 0, but got {self.seed!r}.")
+        if type(self.seed) is not int or not 0 <= self.seed < 2**63:
+            raise ArgumentError(f"Argument `seed` must be a whole number from 0 to 2^63 - 1, but got {self.seed!r}.")
         if self.features == "embedding" and self.layers is not None:
             raise ArgumentError(
                 f"Argument `layers` must be None with features='embedding', which has no layers, but got {self.layers}."

@@ -17,6 +17,7 @@ from innersight.metric.module import Metric
 from innersight.metric.presets import find_preset
 from innersight.windows import InputPolicy
 
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
 PRECISIONS = {"fp32": torch.float32, "fp64": torch.float64}
 
 
@@ -97,11 +98,12 @@ def find_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
+        if found.type not in _DEVICES:
+            raise RuntimeError(f"only {', '.join(_DEVICES)} are supported.")
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = first_line(error)
         raise ArgumentError(
-            f"Argument `device` must be one there is here, or 'auto', but got {device!r}: {reason}"
+            f"Argument `device` must be one there is here, or 'auto', but got {str(device)!r}: {first_line(error)}"
         ) from None
     return found
 

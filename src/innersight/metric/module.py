@@ -260,7 +260,7 @@ class Metric(nn.Module):
     def _score(self, reference: Features, distorted: Features) -> torch.Tensor:
         if isinstance(self.rule, Stacked):
             r, d = (torch.stack(features.layers, dim=1) for features in (reference, distorted))
-            return self.rule.function(r, d, self.config.seed)
+            return self.rule(r, d, self.config.seed)
         layers = self._score_layers(reference, distorted)
         return layers.sum(1) if self.config.layer_pooling == "sum" else layers.mean(1)
 
@@ -278,8 +278,8 @@ class Metric(nn.Module):
                 return positions.mean(1)
             case Layerwise(function):
                 return function(reference, distorted)
-            case Stacked(stacked):
-                return stacked(reference[:, None], distorted[:, None], self.config.seed)
+            case Stacked():
+                return self.rule(reference[:, None], distorted[:, None], self.config.seed)
 
     def _map_view(
         self, rule: Positional, reference: Features, distorted: Features, size: tuple[int, int]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -44,21 +46,31 @@ def draw_heatmap(values: torch.Tensor, image: torch.Tensor, top: float | None = 
     return Image.blend(colours, _grey(image.mean(0)).convert("RGB"), _PICTURE_SHARE)
 
 
-def check_destination(path: Path) -> None:
+def check_destination(path: Path, inputs: Sequence[Path]) -> None:
     """Check that a picture can be written to this path, before the work it shows.
 
+    Args:
+        path: Where it is to go.
+        inputs: Files that it must not replace.
+
     Raises:
-        ArgumentError: If the file's name does not end in .png, or its folder is not there.
+        ArgumentError: If the name does not end in .png, is a folder's or an input's, or can't be written there.
 
     Example:
-        >>> check_destination(Path("where.jpg"))
+        >>> check_destination(Path("where.jpg"), [])
         Traceback (most recent call last):
-        innersight.errors.ArgumentError: A map is written as PNG: name it 'where.png', not 'where.jpg'.
+        innersight.errors.ArgumentError: A map is written as PNG, to a name that ends in .png, but got 'where.jpg'.
     """
     if path.suffix.lower() != ".png":
-        raise ArgumentError(f"A map is written as PNG: name it '{path.with_suffix('.png')}', not '{path}'.")
+        raise ArgumentError(f"A map is written as PNG, to a name that ends in .png, but got '{path}'.")
     if not path.parent.is_dir():
         raise ArgumentError(f"There is no folder '{path.parent}' to write the map to: create it first.")
+    if path.is_dir():
+        raise ArgumentError(f"The map can't be written to '{path}', which is a folder.")
+    if any(path.exists() and path.samefile(other) for other in inputs if other.exists()):
+        raise ArgumentError(f"The map would replace the image '{path}': give it a name of its own.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ArgumentError(f"The map can't be written to '{path}': permission denied.")
 
 
 def _grey(values: torch.Tensor) -> Image.Image:

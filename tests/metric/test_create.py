@@ -1,0 +1,99 @@
+"""From names to a metric: overrides one by one, devices, weights, and poolings that follow the distance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import innersight
+from innersight.errors import ArgumentError, WeightsError
+from innersight.metric.create import find_device
+
+
+def test_the_default_is_lite_on_the_cpu() -> None:
+    metric = innersight.create_metric()
+    assert metric.config == innersight.PRESETS["lite"]
+    assert metric.device == torch.device("cpu")
+    assert metric.dtype == torch.float32
+
+
+def test_a_preset_s_unused_pooling_is_dropped_and_said_to_be() -> None:
+    metric = innersight.create_metric("lite", distance="cos")  # the paper's, along rows: no number a position
+    assert metric.config.position_pooling is None
+    assert metric.config.layer_pooling == "mean"
+    assert "over positions" not in metric.citation
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "lpips"}, r"`metric` must be one of \(lite, paper\), but got 'lpips'"),
+        ({"distance": "skld"}, r"'skld' is not defined for maps, which is what efficientnet-lite0 gives"),
+        ({"distance": "ssim"}, r"`distance` must be one of \(l2, cos"),
+        ({"features": "embedding"}, r"efficientnet-lite0 has no embedding"),
+        ({"backbone": "nonesuch"}, r"`backbone` must be one of"),
+        ({"layers": [7]}, r"`layers` must be .* indices from -5 to 4, but got \[7\]"),
+        ({"precision": "fp8"}, r"`precision` must be one of \(fp32, fp64\), but got 'fp8'"),
+        ({"device": "tpu9"}, r"`device` must be one there is here, or 'auto', but got 'tpu9'"),
+        ({"colour": "grey"}, r"must be one of \(backbone, features"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(options: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        innersight.create_metric(**options)
+
+
+def test_l2_of_an_embedding_names_what_is_defined(tmp_path: Path) -> None:
+    from standins import write_weights
+
+    weights = write_weights("vit_base_patch32_clip_224.laion2b", tmp_path)
+    with pytest.raises(ArgumentError, match=r"'l2' is not defined for embedding.*Defined for embedding: cos"):
+        innersight.create_metric("paper", backbone="openclip-vitb32", weights=weights, features="embedding")
+
+
+def test_weights_of_another_network_are_refused(cnn_weights: Path) -> None:
+    with pytest.raises(WeightsError, match="missing: cls_token"):
+        innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=cnn_weights)
+
+
+def test_auto_is_the_cpu_where_there_is_no_gpu() -> None:
+    assert find_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_a_transformer_takes_whole_images_rounded_to_its_patch(vit_weights: Path, cat: torch.Tensor) -> None:
+    metric = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights, input="short=130")
+    assert metric(cat, cat) == 0
+    assert metric.map(cat, cat).shape == (1, 300, 451)
+    native = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights, input="native")
+    with pytest.raises(ArgumentError, match=r"divide by its patch of 16 pixels, but would see 300 x 451"):
+        native(cat, cat)
+    assert native(cat[..., :288, :448], cat[..., :288, :448]) == 0
+
+
+def test_normalisation_changes_what_the_network_sees(cat: torch.Tensor) -> None:
+    plain, normalised = (innersight.create_metric("lite", normalisation=name) for name in ("none", "backbone"))
+    darker = cat * 0.9
+    with torch.inference_mode():
+        assert plain(cat, darker) != normalised(cat, darker)
+        by_hand = [(image - 127 / 255) / (128 / 255) for image in (cat, darker)]
+        ours = normalised.backbone.normalise(cat)
+    torch.testing.assert_close(ours, by_hand[0])
+
+
+@pytest.mark.slow
+def test_every_paper_alias_can_be_built_from_a_file_of_its_architecture(tmp_path: Path) -> None:
+    """Aliases whose architecture the goldens do not cover; the weights are stand-ins, the path is the real one."""
+    from standins import write_weights
+
+    openclip = write_weights("vit_base_patch32_clip_224.laion2b", tmp_path)
+    images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    for alias in ("openclip-vitb32", "tecoa4-vitb32"):
+        for options in ({"distance": "wsd"}, {"features": "embedding", "distance": "cos"}):
+            metric = innersight.create_metric("paper", backbone=alias, weights=openclip, **options)
+            with torch.inference_mode():
+                assert metric(images[:1], images[1:]) > 0
+    imagenet = write_weights("vit_base_patch16_224.orig_in21k_ft_in1k", tmp_path)
+    metric = innersight.create_metric("paper", backbone="imagenet-vitb16", weights=imagenet)
+    assert metric(images[:1], images[:1]) == 0

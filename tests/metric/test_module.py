@@ -1,0 +1,296 @@
+"""The metric's contract: zero for identical, the same one by one, differentiable, maps, errors, and what it says of itself."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+import innersight
+from innersight.errors import ArgumentError
+from innersight.metric.module import Metric
+
+TOKEN_DISTANCES = ("l2", "cos", "skld", "jsd", "wsd", "swd", "rel-l2", "channel-cos")
+MAP_DISTANCES = ("l2", "cos", "rel-l2", "channel-cos")
+
+
+def noisy(images: torch.Tensor, strength: float, seed: int = 0) -> torch.Tensor:
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+    return (images + strength * noise).clamp(0, 1)
+
+
+@pytest.fixture(params=[*(f"paper/{name}" for name in TOKEN_DISTANCES), *(f"lite/{name}" for name in MAP_DISTANCES)])
+def metric(request: pytest.FixtureRequest, vit_weights: Path) -> Metric:
+    """Every distance: on a transformer through windows, on the embedded network in one look."""
+    preset, _, distance = request.param.partition("/")
+    options = {"backbone": "vit_tiny_patch16_224", "weights": vit_weights} if preset == "paper" else {}
+    return innersight.create_metric(preset, distance=distance, **options)
+
+
+@pytest.fixture(scope="module")
+def images(cat: torch.Tensor) -> torch.Tensor:
+    """Three photographs' worth of pixels, two windows each, (3, 3, 224, 260)."""
+    return torch.cat([cat[..., top : top + 224, left : left + 260] for top, left in ((0, 0), (70, 180), (30, 90))])
+
+
+class TestEveryDistance:
+    def test_identical_images_give_exactly_zero_with_a_zero_gradient(
+        self, metric: Metric, images: torch.Tensor
+    ) -> None:
+        distorted = images[:1].clone().requires_grad_()
+        score = metric(images[:1], distorted)
+        assert torch.equal(score, torch.zeros(1))
+        score.sum().backward()
+        assert torch.equal(distorted.grad, torch.zeros_like(distorted))
+
+    def test_a_batch_scores_as_one_by_one(self, metric: Metric, images: torch.Tensor) -> None:
+        distorted = noisy(images, 0.05)
+        distorted[1] = images[1]  # an identical pair among others
+        with torch.inference_mode():
+            together = metric(images, distorted)
+            alone = torch.cat([metric(images[n : n + 1], distorted[n : n + 1]) for n in range(3)])
+            turned = metric(images.flip(0), distorted.flip(0)).flip(0)
+        assert together.shape == (3,)
+        torch.testing.assert_close(together, alone, rtol=1e-5, atol=0)
+        torch.testing.assert_close(together, turned, rtol=1e-5, atol=0)
+        assert together[1] == 0
+
+    def test_more_noise_scores_higher(self, metric: Metric, images: torch.Tensor) -> None:
+        with torch.inference_mode():
+            scores = [metric(images[:1], noisy(images[:1], strength)).item() for strength in (0.01, 0.05, 0.2)]
+        assert 0 < scores[0] < scores[1] < scores[2]
+
+    def test_the_gradient_reaches_both_images_and_points_uphill(self, metric: Metric, images: torch.Tensor) -> None:
+        reference, distorted = images[:1].clone().requires_grad_(), noisy(images[:1], 0.05).requires_grad_()
+        score = metric(reference, distorted)
+        score.sum().backward()
+        for image in (reference, distorted):
+            assert torch.isfinite(image.grad).all()
+            assert image.grad.abs().max() > 0
+        step = 0.02 * distorted.grad / distorted.grad.norm()
+        with torch.inference_mode():
+            assert (
+                metric(images[:1], (distorted - step).clamp(0, 1))
+                < score
+                < metric(images[:1], (distorted + step).clamp(0, 1))
+            )
+
+    def test_per_layer(self, metric: Metric, images: torch.Tensor) -> None:
+        distorted = noisy(images[:2], 0.05)
+        with torch.inference_mode():
+            layers, score = metric.per_layer(images[:2], distorted), metric(images[:2], distorted)
+        assert layers.shape == (2, len(metric.layers))
+        assert (layers > 0).all()
+        if metric.config.layer_pooling == "sum":
+            torch.testing.assert_close(layers.sum(1), score)
+        elif metric.config.layer_pooling == "mean":
+            torch.testing.assert_close(layers.mean(1), score)
+        else:
+            assert metric.config.distance in ("skld", "jsd", "wsd", "swd")
+
+    def test_symmetry_is_as_documented(self, metric: Metric, images: torch.Tensor) -> None:
+        distorted = noisy(images[:1], 0.1)
+        with torch.inference_mode():
+            there, back = metric(images[:1], distorted), metric(distorted, images[:1])
+        if metric.config.distance == "rel-l2":
+            assert there != back  # the reference sets the unit
+        else:
+            torch.testing.assert_close(there, back, rtol=1e-5, atol=0)
+
+
+def test_the_gradient_is_right_in_float64(vit_weights: Path) -> None:
+    """Along a random direction, against a central difference."""
+    for options in (
+        {"metric": "lite"},
+        {"metric": "paper", "backbone": "vit_tiny_patch16_224", "weights": vit_weights},
+    ):
+        metric = innersight.create_metric(**options, precision="fp64")
+        draw = torch.Generator().manual_seed(0)
+        reference, distorted, way = (torch.rand(1, 3, 224, 224, generator=draw, dtype=torch.float64) for _ in range(3))
+        reference, distorted = 0.2 + 0.6 * reference, (0.2 + 0.6 * distorted).requires_grad_()
+        metric(reference, distorted).sum().backward()
+        with torch.no_grad():
+            h = 1e-8  # ReLU6 has kinks: a wider step crosses some
+            difference = metric(reference, distorted + h * way) - metric(reference, distorted - h * way)
+        assert (distorted.grad * way).sum().item() == pytest.approx(difference.item() / (2 * h), rel=1e-4)
+
+
+def test_the_paper_score_is_the_mean_over_windows_each_scored_alone(vit_weights: Path, cat: torch.Tensor) -> None:
+    metric = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights, distance="jsd")
+    reference, distorted = cat, noisy(cat, 0.1)  # 300 x 451: rows 0, 76; columns 0, 200, 227
+    with torch.inference_mode():
+        alone = [
+            metric(*(image[..., top : top + 224, left : left + 224] for image in (reference, distorted))).item()
+            for top in (0, 76)
+            for left in (0, 200, 227)
+        ]
+        assert metric(reference, distorted).item() == pytest.approx(sum(alone) / 6, rel=1e-5)
+
+
+def test_the_number_of_windows_at_once_changes_no_score(vit_weights: Path, cat: torch.Tensor, monkeypatch) -> None:
+    metric = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights)
+    with torch.inference_mode():
+        usual = metric(cat, noisy(cat, 0.1))
+        monkeypatch.setattr("innersight.metric.module._WINDOWS_AT_ONCE", 1)
+        torch.testing.assert_close(metric(cat, noisy(cat, 0.1)), usual, rtol=1e-5, atol=0)
+
+
+def test_lite_equals_its_definition_written_out(cat: torch.Tensor) -> None:
+    metric = innersight.create_metric("lite")
+    reference, distorted = cat, noisy(cat, 0.1)
+    with torch.inference_mode():
+        small = [
+            functional.interpolate(image, (256, 385), mode="bilinear", antialias=True) for image in (cat, distorted)
+        ]
+        stages = [metric.backbone.model.forward_intermediates(image, intermediates_only=True) for image in small]
+        layers = []
+        for r, d in zip(*stages, strict=True):
+            positions = (r - d).square().sum(1) / r.square().sum(1).mean()
+            layers.append(positions.square().mean().sqrt())
+        assert metric(reference, distorted).item() == pytest.approx(torch.stack(layers).mean().item(), rel=1e-5)
+
+
+class TestMap:
+    @pytest.mark.parametrize("preset", ["lite", "paper"])
+    def test_it_points_at_the_place_that_differs(self, preset: str, vit_weights: Path, cat: torch.Tensor) -> None:
+        options = {"backbone": "vit_tiny_patch16_224", "weights": vit_weights} if preset == "paper" else {}
+        metric = innersight.create_metric(preset, **options)
+        distorted = cat.clone()
+        distorted[..., 60:120, 300:380] = noisy(cat[..., 60:120, 300:380], 0.3)
+        with torch.inference_mode():
+            where = metric.map(torch.cat((cat, cat)), torch.cat((distorted, cat)))
+        assert where.shape == (2, 300, 451)
+        inside, outside = where[0, 60:120, 300:380].mean(), where[0, 180:, :200].mean()
+        assert inside > 3 * outside
+        top, left = divmod(where[0].argmax().item(), 451)
+        assert 40 <= top < 140
+        assert 280 <= left < 400
+        assert torch.equal(where[1], torch.zeros(300, 451))
+
+    def test_its_mean_is_the_score_where_positions_are_averaged(self, cat: torch.Tensor) -> None:
+        metric = innersight.create_metric("lite", position_pooling="mean", input="native", layers=[0])
+        reference, distorted = cat[..., :256, :256], noisy(cat, 0.1)[..., :256, :256]
+        with torch.inference_mode():
+            mean, score = metric.map(reference, distorted).mean().item(), metric(reference, distorted).item()
+        assert mean == pytest.approx(score, rel=1e-3)
+
+    @pytest.mark.parametrize("distance", ["skld", "swd"])
+    def test_a_distance_without_positions_is_refused(self, distance: str, vit_weights: Path) -> None:
+        metric = innersight.create_metric(
+            "paper", backbone="vit_tiny_patch16_224", weights=vit_weights, distance=distance
+        )
+        with pytest.raises(
+            ArgumentError, match=rf"'{distance}' of vit_tiny.* has none\. Use distance='l2', 'rel-l2' or 'channel-cos'"
+        ):
+            metric.map(torch.rand(1, 3, 224, 224), torch.rand(1, 3, 224, 224))
+
+    def test_it_is_differentiable(self, cat: torch.Tensor) -> None:
+        distorted = noisy(cat, 0.1).requires_grad_()
+        innersight.create_metric("lite").map(cat, distorted).mean().backward()
+        assert torch.isfinite(distorted.grad).all()
+
+
+class TestRefused:
+    def test_images_smaller_than_a_window_get_the_way_out(self, vit_weights: Path) -> None:
+        metric = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights)
+        small = torch.rand(1, 3, 223, 400)
+        message = (
+            r"paper metric looks through windows of 224 x 224 pixels .* the images are 223 x 400 \(height x width\)\. "
+            r"Enlarge them on purpose with input='short=224,window=224,stride=200', or use metric 'lite'"
+        )
+        for function in (metric, metric.per_layer, metric.map):
+            with pytest.raises(ArgumentError, match=message):
+                function(small, small)
+        wider = innersight.create_metric(
+            "paper", backbone="vit_tiny_patch16_224", weights=vit_weights, input="short=224,window=224,stride=200"
+        )
+        assert wider(small, small) == 0  # the way out works
+
+    @pytest.mark.parametrize("name", ["reference", "distorted"])
+    def test_the_wrong_argument_is_named(self, name: str) -> None:
+        metric = innersight.create_metric("lite")
+        pair = {"reference": torch.rand(1, 3, 32, 32), "distorted": torch.rand(1, 3, 32, 32)}
+        pair[name] = pair[name] * 255
+        with pytest.raises(ArgumentError, match=rf"^Argument `{name}` .*divide by 255"):
+            metric(**pair)
+
+    def test_poolings_must_fit_the_distance(self, vit_weights: Path) -> None:
+        options = {"backbone": "vit_tiny_patch16_224", "weights": vit_weights}
+        with pytest.raises(
+            ArgumentError, match=r"`position_pooling` must be None for distance 'wsd' of tokens, but got 'rms'"
+        ):
+            innersight.create_metric("paper", distance="wsd", position_pooling="rms", **options)
+        with pytest.raises(
+            ArgumentError, match=r"`layer_pooling` must be None for distance 'swd' of tokens, but got 'mean'"
+        ):
+            innersight.create_metric("paper", distance="swd", layer_pooling="mean", **options)
+
+
+class TestModule:
+    def test_contract_flags(self) -> None:
+        assert Metric.higher_is_better is False
+        assert Metric.is_differentiable is True
+
+    def test_it_stays_frozen_in_evaluation_mode_inside_a_model_that_trains(self) -> None:
+        model = torch.nn.ModuleDict({"loss": innersight.create_metric("lite")}).train()
+        assert not any(module.training for module in model["loss"].modules())
+        assert not any(parameter.requires_grad for parameter in model["loss"].parameters())
+
+    def test_copies_and_pickles_score_the_same(self, metric: Metric, images: torch.Tensor) -> None:
+        with torch.inference_mode():
+            expected = metric(images[:1], noisy(images[:1], 0.1))
+            for other in (copy.deepcopy(metric), pickle.loads(pickle.dumps(metric))):
+                assert torch.equal(other(images[:1], noisy(images[:1], 0.1)), expected)
+
+    def test_moving_it_moves_the_dtype_it_asks_for(self) -> None:
+        metric = innersight.create_metric("lite").to(torch.float64)
+        assert metric.dtype == torch.float64
+        with pytest.raises(ArgumentError, match=r"must be torch\.float64 as the metric is, but got torch\.float32"):
+            metric(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))
+
+    def test_as_a_loss_it_brings_an_image_back(self, cat: torch.Tensor) -> None:
+        metric = innersight.create_metric("lite")
+        reference = cat[..., 40:168, 100:228]
+        image = noisy(reference, 0.2).requires_grad_()
+        optimiser = torch.optim.Adam([image], lr=0.02)
+        with torch.inference_mode():
+            before = metric(reference, image.detach()).item()
+        for _ in range(15):
+            optimiser.zero_grad()
+            metric(reference, image.clamp(0, 1)).sum().backward()
+            optimiser.step()
+        with torch.inference_mode():
+            assert metric(reference, image.detach().clamp(0, 1)).item() < before / 2
+
+
+class TestWhatItSays:
+    def test_the_citation_is_one_line_with_all_that_decides_a_score(self) -> None:
+        metric = innersight.create_metric("lite", layers="last-2", normalisation="backbone")
+        assert metric.citation == (
+            f"innersight {innersight.__version__} lite: tf_efficientnet_lite0 (weights sha256:579344248a93), "
+            "intermediate layers 3-4 of 5, input short=256, normalisation backbone, rel-l2, rms over positions, "
+            "mean over layers, float32"
+        )
+
+    def test_seed_layers_and_windows_are_in_it(self, vit_weights: Path) -> None:
+        metric = innersight.create_metric(
+            "paper", backbone="vit_tiny_patch16_224", weights=vit_weights, distance="swd", seed=7, layers=[0, 5]
+        )
+        assert "intermediate layers 0,5 of 12, input window=224,stride=200" in metric.citation
+        assert metric.citation.endswith("swd (seed 7), float32")
+
+    def test_the_description_says_what_was_not_used(self, vit_weights: Path) -> None:
+        metric = innersight.create_metric(
+            "paper", backbone="vit_tiny_patch16_224", weights=vit_weights, distance="skld"
+        )
+        said = metric.describe()
+        assert said["position_pooling"] is None
+        assert said["layer_pooling"] is None
+        assert said["seed"] is None
+        assert said["weights"]["source"] == "file"
+        assert said["weights"]["digest"].startswith("sha256:")
+        assert said["layers"] == list(range(12))

@@ -1,0 +1,62 @@
+"""A heat map is dark where nothing differs, bright where most does, and of the image's size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from innersight.errors import ArgumentError
+from innersight.report.heatmap import check_destination, draw_heatmap
+
+BLACK = torch.zeros(3, 20, 30)
+
+
+def lightness(picture) -> np.ndarray:
+    return np.asarray(picture.convert("L"), dtype=float)
+
+
+def test_brightness_follows_the_map() -> None:
+    ramp = torch.linspace(0, 1, 30).expand(20, 30)
+    drawn = lightness(draw_heatmap(ramp, BLACK))
+    assert drawn.shape == (20, 30)
+    assert (np.diff(drawn[0]) > 0).all()
+    assert drawn[0, 0] < 10
+    assert drawn[0, -1] > 140
+
+
+def test_no_difference_is_dark_and_shows_the_image() -> None:
+    image = torch.zeros(3, 20, 30)
+    image[:, :, 15:] = 1
+    drawn = lightness(draw_heatmap(torch.zeros(20, 30), image))
+    assert drawn[:, :15].max() < 10 < 80 < drawn[:, 15:].min() < 100
+
+
+def test_one_top_makes_two_maps_comparable() -> None:
+    weak, strong = (lightness(draw_heatmap(torch.full((20, 30), value), BLACK, top=1.0)).mean() for value in (0.2, 0.9))
+    assert weak < strong
+    assert lightness(draw_heatmap(torch.full((20, 30), 7.0), BLACK, top=1.0)).mean() >= strong  # clipped at the top
+
+
+def test_errors() -> None:
+    with pytest.raises(ArgumentError, match=r"map is \(4, 4\), the image \(20, 30\)"):
+        draw_heatmap(torch.zeros(4, 4), BLACK)
+    with pytest.raises(ArgumentError, match="`top` must be positive, but got 0"):
+        draw_heatmap(torch.zeros(20, 30), BLACK, top=0)
+
+
+def test_a_destination_is_checked_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "image.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    check_destination(tmp_path / "new.png", [tmp_path / "image.png"])
+    for name, message in (
+        ("m.jpeg", r"to a name that ends in \.png, but got '.*m\.jpeg'"),
+        ("", r"to a name that ends in \.png"),
+        ("at/all/m.png", r"no folder '.*at/all' to write the map to: create it first"),
+        ("folder.png", "folder.png', which is a folder"),
+        ("../" + tmp_path.name + "/image.png", "would replace the image"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            check_destination(tmp_path / name, [tmp_path / "image.png"])
