@@ -325,7 +325,9 @@ class TestRefused:
     def test_pixels_without_a_defined_range(self, tmp_path: Path) -> None:
         for mode in ("F", "I", "LAB"):
             Image.new(mode, (4, 4)).save(path := tmp_path / f"{mode}.tif")
-            with pytest.raises(ImageError, match="(pixels of type|signed or float samples).*8 or 16 unsigned bits a channel"):
+            with pytest.raises(
+                ImageError, match=r"(pixels of type|signed or float samples).*8 or 16 unsigned bits a channel"
+            ):
                 read_image(path)
 
     def test_signed_samples(self, tmp_path: Path) -> None:
