@@ -100,7 +100,7 @@ class Backbone(nn.Module):
         self.count = self._tap.count
         self.multiple, self.fixed_size = _size_rule(model)
         if self.kind == "maps":
-            self.model.to(memory_format=torch.channels_last)  # 1.2 to 1.7 times faster convolutions on a CPU
+            self.model.to(memory_format=torch.channels_last)  # convolutions up to 1.6 times faster on a CPU
         for name, values in (("mean", entry.mean), ("std", entry.std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
