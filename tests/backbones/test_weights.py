@@ -56,6 +56,7 @@ class TestFolder:
         cache = tmp_path / "models--timm--resnet18.a1_in1k"
         for place in (
             cache / "snapshots" / "abc" / "model.safetensors",
+            tmp_path / "timm" / "resnet18.a1_in1k" / "model.safetensors",
             tmp_path / "resnet18.a1_in1k" / "model.safetensors",
             tmp_path / "resnet18.a1_in1k.pth",
             tmp_path / "resnet18.a1_in1k.safetensors",

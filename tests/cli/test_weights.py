@@ -76,7 +76,7 @@ def test_what_was_pulled_is_used_when_the_hub_is_gone(run: Run, files: Path, tmp
     stored = write_weights(NAME, tmp_path).read_bytes()
     digest = f"sha256:{hashlib.sha256(stored).hexdigest()}"
     hub.files[f"/timm/{NAME}/resolve/main/model.safetensors"] = stored
-    (folder := tmp_path / "weights").mkdir()
+    folder = tmp_path / "not there yet" / "weights"
     there = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "INNERSIGHT_WEIGHTS_DIR": str(folder)}
 
     result = run("weights", "pull", NAME, "efficientnet-lite0", **there)

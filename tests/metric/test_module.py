@@ -252,6 +252,15 @@ class TestModule:
         with pytest.raises(ArgumentError, match=r"must be torch\.float64 as the metric is, but got torch\.float32"):
             metric(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))
 
+    def test_a_callers_mixed_precision_changes_no_score(self, metric: Metric, images: torch.Tensor) -> None:
+        distorted = noisy(images[:1], 0.1)
+        with torch.inference_mode():
+            expected = metric(images[:1], distorted)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                got = metric(images[:1], distorted)
+        assert got.dtype == torch.float32
+        torch.testing.assert_close(got, expected, rtol=1e-6, atol=0)
+
     def test_as_a_loss_it_brings_an_image_back(self, cat: torch.Tensor) -> None:
         metric = innersight.create_metric("lite")
         reference = cat[..., 40:168, 100:228]

@@ -95,8 +95,11 @@ def find_local(entry: BackboneEntry) -> WeightsFile | None:
     return WeightsFile.of(path, "hub") if path is not None else None
 
 
-def weights_folder() -> Path | None:
+def weights_folder(*, create: bool = False) -> Path | None:
     """Return the folder that `INNERSIGHT_WEIGHTS_DIR` names, or None.
+
+    Args:
+        create: Make it where there is none.
 
     Raises:
         WeightsError: If it is set to something that is not a folder.
@@ -105,6 +108,8 @@ def weights_folder() -> Path | None:
     if not value:
         return None
     folder = Path(value).expanduser()
+    if create and not folder.exists():
+        folder.mkdir(parents=True)
     if not folder.is_dir():
         raise WeightsError(f"{FOLDER_VARIABLE} must name a folder, but '{folder}' is none. Create it, or unset it.")
     return folder
@@ -127,7 +132,7 @@ def pull_weights(entry: BackboneEntry) -> WeightsFile:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
-    folder = weights_folder()
+    folder = weights_folder(create=True)
     for name in _HUB_FILES:
         try:
             get_hf_file_metadata(hf_hub_url(entry.hub_id, name))  # unlike a download, it fails at once
@@ -174,6 +179,8 @@ def _in_folder(entry: BackboneEntry, folder: Path) -> Path | None:
     names = [entry.alias]
     if find_entry(entry.timm_name) in (entry, None):  # else the timm name means another alias's weights
         names.append(entry.timm_name)
+    if entry.hub_id is not None:
+        names.append(entry.hub_id)  # as a download of the whole repository lies
     for name in names:
         candidates = [folder / f"{name}{suffix}" for suffix in _SUFFIXES]
         candidates += [folder / name / file for file in _HUB_FILES]

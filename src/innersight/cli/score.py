@@ -41,10 +41,14 @@ def score(
     ] = None,
 ) -> None:
     """Score one pair of images: 0 for identical, lower is more alike."""
+    import torch
+
     from innersight.metric.create import create_metric
     from innersight.report.heatmap import check_destination, draw_heatmap
     from innersight.scoring.pair import read_pair, score_images
 
+    # By default convolutions on CUDA round their input to TF32's 10 bits; a process of our own may say no to that.
+    torch.backends.cudnn.allow_tf32 = False
     # What can be wrong is found before the seconds that a network takes.
     if map is not None:
         check_destination(map, (reference, distorted))

@@ -138,20 +138,9 @@ class Metric(nn.Module):
                 "features='intermediate'."
             )
         check_pair(reference, distorted, dtype=self.dtype, device=self.device)
-        r, d = self._prepare(reference), self._prepare(distorted)
-        grid = self._grid(*_size(r))
-        if grid is None:
-            return _to_size(self._map_view(self.rule, self._features(r), self._features(d), _size(r)), _size(reference))
-        side, batch = grid.window, r.shape[0]
-        total, seen = torch.zeros_like(r[:, 0]), torch.zeros_like(r[0, 0])
-        for corner in grid.corners:
-            seen_r, seen_d = (self._features(grid.cut(images, (corner,))) for images in (r, d))
-            window = self._map_view(self.rule, seen_r, seen_d, (side, side))
-            top, left = corner
-            right, bottom = r.shape[-1] - left - side, r.shape[-2] - top - side
-            total = total + nn.functional.pad(window.view(batch, side, side), (left, right, top, bottom))
-            seen[top : top + side, left : left + side] += 1
-        return _to_size(total / seen, _size(reference))
+        with _own_precision(self.device):
+            r, d = self._prepare(reference), self._prepare(distorted)
+            return _to_size(self._map(self.rule, r, d), _size(reference))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -241,21 +230,22 @@ class Metric(nn.Module):
         distorted: torch.Tensor,
         function: Callable[[Features, Features], torch.Tensor],
     ) -> torch.Tensor:
-        """Apply a function of two views' features and take its mean over windows."""
+        """Check and prepare the images, apply a function of two views' features, take its mean over windows."""
         check_pair(reference, distorted, dtype=self.dtype, device=self.device)
-        r, d = self._prepare(reference), self._prepare(distorted)
-        grid = self._grid(*_size(r))
-        # Reference and distorted pass separately: in one batch, equal images could differ by rounding.
-        if grid is None:
-            return function(self._features(r), self._features(d))
-        batch = r.shape[0]
-        step = max(1, _WINDOWS_AT_ONCE // batch)
-        sums = []
-        for first in range(0, len(grid), step):
-            corners = grid.corners[first : first + step]
-            values = function(self._features(grid.cut(r, corners)), self._features(grid.cut(d, corners)))
-            sums.append(values.view(len(corners), batch, *values.shape[1:]).sum(0))
-        return torch.stack(sums).sum(0) / len(grid)
+        with _own_precision(self.device):
+            r, d = self._prepare(reference), self._prepare(distorted)
+            grid = self._grid(*_size(r))
+            # Reference and distorted pass separately: in one batch, equal images could differ by rounding.
+            if grid is None:
+                return function(self._features(r), self._features(d))
+            batch = r.shape[0]
+            step = max(1, _WINDOWS_AT_ONCE // batch)
+            sums = []
+            for first in range(0, len(grid), step):
+                corners = grid.corners[first : first + step]
+                values = function(self._features(grid.cut(r, corners)), self._features(grid.cut(d, corners)))
+                sums.append(values.view(len(corners), batch, *values.shape[1:]).sum(0))
+            return torch.stack(sums).sum(0) / len(grid)
 
     def _score(self, reference: Features, distorted: Features) -> torch.Tensor:
         if isinstance(self.rule, Stacked):
@@ -281,6 +271,20 @@ class Metric(nn.Module):
             case Stacked():
                 return self.rule(reference[:, None], distorted[:, None], self.config.seed)
 
+    def _map(self, rule: Positional, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+        """Map prepared images, (N, H, W), overlapping windows averaged."""
+        grid = self._grid(*_size(reference))
+        if grid is None:
+            return self._map_view(rule, self._features(reference), self._features(distorted), _size(reference))
+        (height, width), side = _size(reference), grid.window
+        total, seen = torch.zeros_like(reference[:, 0]), torch.zeros_like(reference[0, 0])
+        for top, left in grid.corners:
+            r, d = (self._features(grid.cut(images, ((top, left),))) for images in (reference, distorted))
+            around = (left, width - left - side, top, height - top - side)
+            total = total + nn.functional.pad(self._map_view(rule, r, d, (side, side)), around)
+            seen[top : top + side, left : left + side] += 1
+        return total / seen
+
     def _map_view(
         self, rule: Positional, reference: Features, distorted: Features, size: tuple[int, int]
     ) -> torch.Tensor:
@@ -293,6 +297,11 @@ class Metric(nn.Module):
             layers.append(_to_size(positions, size))
         stacked = torch.stack(layers)
         return stacked.sum(0) if self.config.layer_pooling == "sum" else stacked.mean(0)
+
+
+def _own_precision(device: torch.device) -> torch.autocast:
+    """Switch a caller's mixed precision off, which would change scores unsaid: the precision is the metric's own."""
+    return torch.autocast(device.type, enabled=False)
 
 
 def _whose(config: MetricConfig, backbone: Backbone) -> str:
