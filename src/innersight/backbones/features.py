@@ -16,7 +16,6 @@ from innersight.backbones.weights import WeightsFile, find_weights, load_weights
 from innersight.errors import ArgumentError, first_line
 
 FeatureKind = Literal["tokens", "maps", "embedding"]
-LayerSpec = int | tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,6 @@ class Features:
     kind: FeatureKind
     layers: tuple[torch.Tensor, ...]
     grid: tuple[int, int] | None = None
-
-    def narrow(self, start: int, length: int) -> Features:
-        """Return the features of images `start` to `start + length` of the batch, without a copy."""
-        return Features(self.kind, tuple(layer.narrow(0, start, length) for layer in self.layers), self.grid)
-
 
 def resolve_layers(layers: int | Sequence[int] | None, count: int) -> tuple[int, ...]:
     """Turn a choice of layers into ascending indices.
