@@ -121,9 +121,8 @@ class TestMaps:
             assert torch.equal(ours, hooked)
 
     def test_the_base_convnext_of_the_paper_has_36_maps(self) -> None:
-        with torch.device("meta"):
-            model = timm.create_model("convnext_base.clip_laion2b", pretrained=False)
-        assert Backbone(model.to_empty(device="cpu"), find_entry("openclip-convnext-base"), FILE).count == 36
+        model = timm.create_model("convnext_base.clip_laion2b", pretrained=False)
+        assert Backbone(model, find_entry("openclip-convnext-base"), FILE).count == 36
 
     def test_clip_resnet_gives_the_pooled_stem_and_four_stages(self) -> None:
         net = backbone("resnet50_clip.openai")
