@@ -32,7 +32,7 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def unknown_name(argument: str, got: str, allowed: Iterable[str], more: str = "") -> ArgumentError:
+def unknown_name(argument: str, got: object, allowed: Iterable[str], more: str = "") -> ArgumentError:
     """Make the error for a name that is in no list, with its nearest matches.
 
     Args:
@@ -49,7 +49,7 @@ def unknown_name(argument: str, got: str, allowed: Iterable[str], more: str = ""
         Argument `distance` must be one of (l2, cos, skld), but got 'skdl'. Did you mean skld?
     """
     names = list(allowed)
-    near = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(got), names, n=3, cutoff=0.5)
     listed = ", ".join(names) if len(names) <= 20 else f"{', '.join(names[:3])}, ... {len(names)} names"
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return ArgumentError(

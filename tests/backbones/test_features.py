@@ -34,9 +34,9 @@ class TestLayers:
         [
             (0, "last n layers take n from 1 to 4, but got 0"),
             (5, "last n layers take n from 1 to 4, but got 5"),
-            ((4,), r"indices from -4 to 3, but got \[4\]"),
-            ((0, -5), r"indices from -4 to 3, but got \[0, -5\]"),
-            ((), r"indices from -4 to 3, but got \[\]"),
+            ((4,), r"indices go from -4 to 3, at least one of them, but got \[4\]"),
+            ((0, -5), r"indices go from -4 to 3, at least one of them, but got \[0, -5\]"),
+            ((), r"indices go from -4 to 3, at least one of them, but got \[\]"),
             ((3, -1), r"names a layer twice: \[3, -1\] of 4 layers"),
         ],
     )
@@ -170,6 +170,22 @@ class TestEveryFamily:
                 parameter.zero_()
         assert torch.equal(net.intermediate(images, (1,)).layers[0], before)
         assert not torch.equal(other.intermediate(images, (1,)).layers[0], before)
+
+
+def test_a_hybrids_grid_counts_the_stride_of_its_stem() -> None:
+    net = backbone("vit_tiny_r_s16_p8_224")
+    features = net.intermediate(torch.rand(1, 3, 224, 224), (0,))
+    assert net.multiple == 32
+    assert features.grid == (7, 7)
+    assert features.layers[0].shape[1] == 1 + 7 * 7
+
+
+def test_it_leaves_training_mode_however_it_got_there() -> None:
+    net = backbone("resnet18")
+    images = torch.rand(2, 3, 64, 64)
+    before = net.intermediate(images, (1,)).layers[0]
+    net.model.train()
+    assert torch.equal(net.intermediate(images, (1,)).layers[0], before)
 
 
 def test_embedding_is_refused_where_it_is_not_defined(vit_weights: Path) -> None:

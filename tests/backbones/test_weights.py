@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 from pathlib import Path
 
@@ -113,7 +114,10 @@ class TestLayouts:
         state = vit().state_dict()
         teacher = {f"backbone.{key}": value for key, value in state.items()} | {"head.mlp.0.weight": torch.ones(2)}
         student = {f"module.backbone.{key}": torch.zeros_like(value) for key, value in state.items()}
-        torch.save({"student": student, "teacher": teacher, "epoch": 800}, path := tmp_path / "dino.pth")
+        torch.save(
+            {"student": student, "teacher": teacher, "epoch": 800, "args": argparse.Namespace(arch="vit_tiny")},
+            path := tmp_path / "dino.pth",
+        )
         self.check(path, timm.create_model("vit_tiny_patch16_224", num_classes=0), state)
 
     def test_openclip_whole_checkpoint(self, tmp_path: Path) -> None:
@@ -225,6 +229,11 @@ class TestRefused:
     def test_keys_that_are_no_names(self, tmp_path: Path) -> None:
         torch.save({1: torch.ones(3)}, path := tmp_path / "a.pth")
         with pytest.raises(WeightsError, match="150 missing"):
+            load_weights(vit(), as_file(path))
+
+    def test_a_torchscript_archive_gets_its_own_way_out(self, tmp_path: Path) -> None:
+        torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2)).save(str(path := tmp_path / "a.pt"))
+        with pytest.raises(WeightsError, match=r"is a TorchScript archive .* save the state_dict\(\)"):
             load_weights(vit(), as_file(path))
 
     def test_a_tensor_is_no_dictionary(self, tmp_path: Path) -> None:

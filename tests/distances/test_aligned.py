@@ -57,7 +57,8 @@ def test_relative_l2_and_cosine_do_not_know_the_scale(seed: int, scale: float, s
     torch.testing.assert_close(cosine(r * scale, d), cosine(r, d))
 
 
-def test_a_reference_of_zeros_gives_no_nan() -> None:
+def test_a_reference_of_zeros_gives_a_finite_number_and_no_nan() -> None:
+    assert torch.isfinite(relative_l2(torch.zeros(MAPS), 100 * torch.ones(MAPS)).square().mean())
     zeros = torch.zeros(MAPS, requires_grad=True)
     assert relative_l2(zeros, torch.zeros(MAPS)).sum() == 0
     relative_l2(torch.zeros(MAPS), zeros).sum().backward()

@@ -15,6 +15,7 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 from innersight.distances.folded import fold, jsd, skld, wsd
+from innersight.errors import ArgumentError
 
 SHAPE = (2, 3, 9, 16)  # 9 tokens, cut to 8
 
@@ -84,7 +85,7 @@ def test_skld_by_hand_agrees_with_scipys_entropy() -> None:
     assert k == pytest.approx(by_hand, rel=1e-9)
 
 
-@pytest.mark.parametrize(("tokens", "target"), [(197, 200), (257, 256), (50, 48), (8, 8), (12, 16), (20, 16), (4, 0)])
+@pytest.mark.parametrize(("tokens", "target"), [(197, 200), (257, 256), (50, 48), (8, 8), (12, 16), (20, 16), (5, 8)])
 def test_fold_rounds_the_token_count_half_to_even(tokens: int, target: int) -> None:
     stack = torch.arange(tokens * 8.0).view(1, 1, tokens, 8) + 1
     folded = fold(stack)
@@ -92,6 +93,21 @@ def test_fold_rounds_the_token_count_half_to_even(tokens: int, target: int) -> N
     kept = min(tokens, target) * 8
     assert torch.equal(folded.flatten()[:kept], stack.flatten()[:kept])
     assert torch.all(folded.flatten()[kept:] == 0)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 4, 64), (1, 1, 8, 4)])
+@pytest.mark.parametrize("function", [skld, jsd, wsd])
+def test_a_stack_that_cannot_be_folded_is_refused(function, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ArgumentError, match=r"at least 5 tokens, and 64 to divide .* but got \d x \d x \d+"):
+        function(torch.randn(shape), torch.randn(shape))
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e-4, 1e-2, 1.0, 100.0])
+def test_float32_keeps_small_and_large_differences(scale: float) -> None:
+    r, d = (stack.float() for stack in pair(scale=scale))
+    for function in (skld, jsd, wsd):
+        expected = function(r.double(), d.double())
+        torch.testing.assert_close(function(r, d).double(), expected, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("function", [skld, jsd, wsd])

@@ -35,9 +35,12 @@ def test_good_images_pass() -> None:
         (torch.rand(1, 3, 4, 4, device="meta"), r"must be on cpu as the metric is, but got meta"),
         (
             torch.full((1, 3, 4, 4), 200.0),
-            r"values in \[0, 1\], but got 200 to 200 \. .*0\.\.255 floats: divide by 255",
+            r"values in \[0, 1\], but got 200 to 200 \. .*0\.\.255 values: divide by 255",
         ),
         (torch.linspace(-1, 1, 48).view(1, 3, 4, 4), r"look like -1\.\.1: use \(images \+ 1\) / 2"),
+        (torch.linspace(-0.02, 0.98, 48).view(1, 3, 4, 4), r"Overshoot .* images\.clamp\(0, 1\)"),
+        (torch.full((1, 3, 4, 4), 30000.0), r"0\.\.65535 values: divide by 65535"),
+        (torch.rand(1, 3, 4, 4).half(), r"but got torch\.float16\. Use images\.to\(torch\.float32\)\.$"),
         (torch.linspace(-0.1, 1.1, 48).view(1, 3, 4, 4), r"Overshoot .* images\.clamp\(0, 1\)"),
         (torch.linspace(-2.1, 2.6, 48).view(1, 3, 4, 4), r"Undo any mean/std normalisation"),
         (torch.full((1, 3, 4, 4), float("nan")), r"It holds NaN"),

@@ -285,6 +285,11 @@ class TestWhatItSays:
             "mean over layers, float32"
         )
 
+    def test_weights_from_a_file_are_not_cited_by_the_tag_of_others(self, cnn_weights: Path) -> None:
+        metric = innersight.create_metric("lite", backbone="resnet18", weights=cnn_weights)
+        assert ": resnet18 (weights sha256:" in metric.citation
+        assert metric.describe()["timm_name"] == "resnet18"
+
     def test_seed_layers_and_windows_are_in_it(self, vit_weights: Path) -> None:
         metric = innersight.create_metric(
             "paper", backbone="vit_tiny_patch16_224", weights=vit_weights, distance="swd", seed=7, layers=[0, 5]

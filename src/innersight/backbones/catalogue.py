@@ -191,8 +191,8 @@ def resolve(name: str) -> BackboneEntry:
 
     from innersight.errors import unknown_name
 
-    architecture, _, tag = name.partition(".")
-    if not timm.is_model(architecture):
+    architecture, _, tag = str(name).partition(".")
+    if not isinstance(name, str) or not timm.is_model(architecture):
         known = [entry.alias for entry in CATALOGUE] + timm.list_models(pretrained=True)
         raise unknown_name("backbone", name, known, "`innersight backbones --search TEXT` lists them.")
     tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]

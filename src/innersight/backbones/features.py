@@ -33,6 +33,7 @@ class Features:
     layers: tuple[torch.Tensor, ...]
     grid: tuple[int, int] | None = None
 
+
 def resolve_layers(layers: int | Sequence[int] | None, count: int) -> tuple[int, ...]:
     """Turn a choice of layers into ascending indices.
 
@@ -59,8 +60,7 @@ def resolve_layers(layers: int | Sequence[int] | None, count: int) -> tuple[int,
     outside = [index for index in layers if not -count <= index < count]
     if outside or not layers:
         raise ArgumentError(
-            f"Argument `layers` must be None (all), n (the last n) or indices from {-count} to {count - 1}, "
-            f"but got {list(layers)}."
+            f"Argument `layers`: indices go from {-count} to {count - 1}, at least one of them, but got {list(layers)}."
         )
     indices = sorted(index % count for index in layers)
     if len(set(indices)) < len(indices):
@@ -139,7 +139,8 @@ class Backbone(nn.Module):
         if height % self.multiple or width % self.multiple:
             raise ArgumentError(
                 f"{self.entry.alias} takes sides that divide by its patch of {self.multiple} pixels, but would see "
-                f"{height} x {width} (height x width): use input='short=...', which rounds to the patch, or windows."
+                f"{height} x {width} (height x width): use input='short=...', which rounds to the patch, or windows "
+                "that divide by it."
             )
 
     def intermediate(self, images: torch.Tensor, layers: Sequence[int]) -> Features:
@@ -157,6 +158,8 @@ class Backbone(nn.Module):
         """
         height, width = images.shape[-2:]
         self.check_size(height, width)
+        if self.model.training:  # somebody reached past `train` of this module
+            self.model.eval()
         grid = (height // self.multiple, width // self.multiple) if self.kind == "tokens" else None
         try:
             outputs = tuple(self._tap.read(self.model, images, list(layers)))
@@ -183,7 +186,7 @@ class Backbone(nn.Module):
             ArgumentError: If the catalogue gives the backbone no embedding.
         """
         self.check_size(*images.shape[-2:])
-        net: Any = self.model
+        net: Any = self.model.eval()
         vectors = net.forward_features(images)
         if self.entry.embedding == "projection":
             vectors = net.forward_head(vectors)[:, None]
@@ -232,8 +235,9 @@ def _build(timm_name: str, window: int | None) -> nn.Module:
 def _size_rule(model: nn.Module) -> tuple[int, tuple[int, int] | None]:
     """Return what sides must divide by, and the only size taken, if any."""
     net: Any = model
-    patch = getattr(net, "patch_embed", None)
-    size = getattr(patch, "patch_size", 1)
+    patch: Any = getattr(net, "patch_embed", None)
+    # A hybrid's patches lie on the feature map of a convolutional stem: only the ratio counts the stem's stride too.
+    size = patch.feat_ratio() if hasattr(patch, "feat_ratio") else getattr(patch, "patch_size", 1)
     multiple = int(size if isinstance(size, int) else size[0])
     # Built with dynamic_img_size, timm's transformers stop checking for the one size of their table.
     built_for = getattr(patch, "img_size", None)

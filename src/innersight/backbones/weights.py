@@ -6,6 +6,7 @@ Face hub (its local cache first).
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import pickle
@@ -251,7 +252,9 @@ def _read(path: Path) -> Mapping[str, Any]:
             from safetensors.torch import load_file
 
             return cast("Mapping[str, Any]", load_file(path))
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        # DINO's training checkpoints hold their options beside the tensors: a plain record, which runs nothing.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"'{path}' holds something else than tensors, and is not read because that could run its code. Convert it "
@@ -259,6 +262,11 @@ def _read(path: Path) -> Mapping[str, Any]:
         ) from error
     except Exception as error:
         # Both readers raise many types on a damaged file, some of their own; every one of them means the same here.
+        if "TorchScript" in str(error):
+            raise WeightsError(
+                f"'{path}' is a TorchScript archive (as OpenAI's CLIP files are), which holds code: save the "
+                "state_dict() of the loaded module and pass that."
+            ) from error
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise WeightsError(f"'{path}' can't be read as weights ({reason}).") from error
     if not isinstance(loaded, Mapping):

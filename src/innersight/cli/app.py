@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import warnings
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from innersight import __version__
-from innersight.cli import catalogues, score, weights
+from innersight.cli import batch, catalogues, score, weights
 from innersight.errors import InnersightError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("score")(score.score)
+app.command("batch")(batch.batch)
 app.command("metrics")(catalogues.metrics)
 app.command("backbones")(catalogues.backbones)
 app.add_typer(weights.app, name="weights")
@@ -43,6 +45,9 @@ def _options(
 
 def main() -> None:
     """Run the command: exit status 0, or 2 and one line on stderr for input that can't be used."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name must not end a run that went well
     if not sys.warnoptions:
         # Pillow, tifffile and torch warn of odd files; what matters of it comes as one clear line of our own.
         warnings.simplefilter("ignore")

@@ -8,32 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
+from innersight.cli import options
 from innersight.errors import ArgumentError, first_line
 
 
 def score(
     reference: Annotated[Path, typer.Argument(metavar="REF", readable=False, help="The original image.")],
-    distorted: Annotated[
-        Path, typer.Argument(metavar="DIS", readable=False, help="What became of it, of the same size.")
-    ],
+    distorted: Annotated[Path, typer.Argument(metavar="DIS", readable=False, help="What became of it.")],
     metric: Annotated[str, typer.Option(help="Preset: lite or paper; `innersight metrics` describes them.")] = "lite",
-    backbone: Annotated[str | None, typer.Option(help="Alias of `innersight backbones`, or any timm name.")] = None,
-    features: Annotated[str | None, typer.Option(help="intermediate or embedding.")] = None,
-    layers: Annotated[str | None, typer.Option(metavar="SPEC", help="all, last-4, or 0,3,-1.")] = None,
-    distance: Annotated[str | None, typer.Option(metavar="NAME", help="A distance of `innersight metrics`.")] = None,
-    input: Annotated[
-        str | None,
-        typer.Option("--input", metavar="POLICY", help="native, short=256, window=224,stride=200, or both."),
-    ] = None,
-    normalisation: Annotated[str | None, typer.Option(help="none or backbone (its mean and deviation).")] = None,
-    position_pooling: Annotated[str | None, typer.Option(help="mean or rms, over positions.")] = None,
-    layer_pooling: Annotated[str | None, typer.Option(help="sum or mean, over layers.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of swd's random directions.")] = None,
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", readable=False, help="Weights: safetensors, or .pth.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32 or fp64.")] = "fp32",
+    backbone: options.Backbone = None,
+    features: options.FeaturesKind = None,
+    layers: options.Layers = None,
+    distance: options.Distance = None,
+    input: options.Input = None,
+    normalisation: options.Normalisation = None,
+    position_pooling: options.PositionPooling = None,
+    layer_pooling: options.LayerPooling = None,
+    seed: options.Seed = None,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_layer: Annotated[bool, typer.Option("--per-layer", help="Print each layer's distance too.")] = False,
     map: Annotated[
@@ -41,30 +35,26 @@ def score(
     ] = None,
 ) -> None:
     """Score one pair of images: 0 for identical, lower is more alike."""
-    import torch
-
     from innersight.metric.create import create_metric
     from innersight.report.heatmap import check_destination, draw_heatmap
     from innersight.scoring.pair import read_pair, score_images
 
-    # By default convolutions on CUDA round their input to TF32's 10 bits; a process of our own may say no to that.
-    torch.backends.cudnn.allow_tf32 = False
+    options.compute_exactly()
     # What can be wrong is found before the seconds that a network takes.
     if map is not None:
         check_destination(map, (reference, distorted))
     images = read_pair(reference, distorted)
-    given: dict[str, Any] = {
-        "backbone": backbone,
-        "features": features,
-        "layers": layers,
-        "distance": distance,
-        "input": input,
-        "normalisation": normalisation,
-        "position_pooling": position_pooling,
-        "layer_pooling": layer_pooling,
-        "seed": seed,
-    }
-    overrides = {field: value for field, value in given.items() if value is not None}
+    overrides = options.given(
+        backbone=backbone,
+        features=features,
+        layers=layers,
+        distance=distance,
+        input=input,
+        normalisation=normalisation,
+        position_pooling=position_pooling,
+        layer_pooling=layer_pooling,
+        seed=seed,
+    )
     ready = create_metric(metric, weights=weights, device=device, precision=precision, **overrides)
     result = score_images(ready, *images, with_layers=per_layer, with_map=map is not None)
     if map is not None and result.map is not None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import torch
 
+_LEAST_ENERGY = 1e-12
+"""The least a layer's energy is taken for: below that of any network, yet no square of a ratio overflows."""
+
 
 def _channel_axis(features: torch.Tensor) -> int:
     return 1 if features.ndim == 4 else -1
@@ -18,8 +21,8 @@ def l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
 
     .. math:: l_2(r, d)_p = \frac{1}{D} \sum_c (d_{pc} - r_{pc})^2
 
-    A mean squared error, no root. Its mean over positions is the paper's l2 of the layer (SPEC 1; Ghildyal et al.,
-    ICASSP 2025).
+    A mean squared error, no root. Its mean over positions is the paper's l2 of the layer (Ghildyal et al., ICASSP
+    2025).
 
     Args:
         reference: (N, T, D) tokens or (N, C, H, W) maps.
@@ -49,7 +52,7 @@ def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tenso
 
     Returns:
         (N, T) or (N, H, W), from 0; 1 where the difference has as much energy as the reference has on average. A
-        reference that is 0 throughout gives 0 where `distorted` is 0 too, and a huge number elsewhere.
+        reference that is 0 throughout gives 0 where `distorted` is 0 too, and a huge, finite number elsewhere.
 
     Example:
         >>> relative_l2(torch.ones(1, 2, 4), torch.tensor([[[1.0] * 4, [3.0] * 4]]))
@@ -57,7 +60,7 @@ def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tenso
     """
     axis = _channel_axis(reference)
     difference = (distorted - reference).square().sum(axis)
-    energy = reference.square().sum(axis).flatten(1).mean(1).clamp(min=torch.finfo(reference.dtype).tiny)
+    energy = reference.square().sum(axis).flatten(1).mean(1).clamp(min=_LEAST_ENERGY)
     return difference / energy.view(-1, *[1] * (difference.ndim - 1))
 
 
@@ -68,7 +71,7 @@ def cosine(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         = \tfrac12 \left\lVert \frac{r_p}{\lVert r_p \rVert} - \frac{d_p}{\lVert d_p \rVert} \right\rVert^2
 
     The second form is computed: exactly 0 for equal vectors, and precise where the first cancels. For tokens its mean
-    is the paper's cos (SPEC 1); for maps it is the sensible cosine, where the paper's runs along the image width
+    is the paper's cos; for maps it is the sensible cosine, where the paper's runs along the image width
     (`cos_along_width`).
 
     Args:
@@ -97,7 +100,7 @@ def cos_along_width(reference: torch.Tensor, distorted: torch.Tensor) -> torch.T
 
     .. math:: \frac{1}{C H} \sum_{c, y} \Bigl(1 - \cos\bigl(r_{cy\cdot},\ d_{cy\cdot}\bigr)\Bigr)
 
-    An oddity of the published code (SPEC 1), kept for comparison with its numbers; `channel-cos` is the sensible one.
+    An oddity of the published code, kept for comparison with its numbers; `channel-cos` is the sensible one.
     A row that is all zero on either side (dead units of CLIP's ResNet-50) adds nothing to the sum of cosines but stays
     in the count: it counts as 1, as in the published scores, whose smallest for that network are far from 0. Only a
     layer that is equal throughout gives 0 all the same, so that identical images do.

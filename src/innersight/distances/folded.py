@@ -1,4 +1,4 @@
-r"""The paper's distances on the whole stack of layers, folded to 64 rows: skld, jsd, wsd (SPEC 1; DeepWSD's ancestry).
+r"""The distances of Ghildyal et al., ICASSP 2025, on the whole stack of layers folded to 64 rows: skld, jsd, wsd.
 
 The token count is brought to a multiple of 8, the row-major stack (L, T', D) is viewed as a matrix of 64 rows and
 :math:`J = L T' D / 64` columns, and the columns :math:`x_j` of the distorted and :math:`y_j` of the reference features
@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 
 from innersight.distances.roots import power_at_zero_flat
+from innersight.errors import ArgumentError
 
 _ROWS = 64
 _FLOOR = 1e-10
@@ -29,12 +30,20 @@ def fold(stack: torch.Tensor) -> torch.Tensor:
     Returns:
         (N, 64, L T' D / 64).
 
+    Raises:
+        ArgumentError: If nothing would be left (fewer than 5 tokens), or 64 does not divide L T' D.
+
     Example:
         >>> fold(torch.zeros(1, 12, 197, 768)).shape  # 200 tokens
         torch.Size([1, 64, 28800])
     """
     count, layers, tokens, width = stack.shape
     target = 8 * round(tokens / 8)
+    if target == 0 or layers * target * width % _ROWS:
+        raise ArgumentError(
+            f"Distances on the folded stack need at least 5 tokens, and 64 to divide layers x tokens (to 8) x width, "
+            f"but got {layers} x {tokens} x {width}: take larger windows, or another distance."
+        )
     if target < tokens:
         stack = stack[:, :, :target]
     elif target > tokens:
@@ -74,7 +83,9 @@ def jsd(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
     .. math:: \mathrm{raw} = \frac{1}{2J} \sum_j \mathrm{KL}(p_j \Vert m_j) + \mathrm{KL}(q_j \Vert m_j),
         \qquad m_j = \tfrac12 (p_j + q_j)
 
-    with p and q as in `skld`.
+    with p and q as in `skld`. With :math:`\delta = (p - q) / (p + q)` the two divergences of an entry add up to
+    :math:`m\,(\log(1 - \delta^2) + 2 \delta\, \mathrm{artanh}\, \delta)`, which is what is computed: it does not cancel
+    where p and q are close, as the plain form does.
 
     Args:
         reference: (N, L, T, D) stack of layers.
@@ -89,8 +100,12 @@ def jsd(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         tensor([0., 0.])
     """
     p, q = _column_probabilities(fold(distorted)), _column_probabilities(fold(reference))
-    log_middle = ((p + q) / 2).log()
-    divergence = (p * (p.log() - log_middle) + q * (q.log() - log_middle)).sum(1) / 2
+    total = p + q
+    # Where q vanishes beside p the ratio rounds to 1, whose terms are infinite; one step below, they cancel to 2 log 2.
+    limit = 1 - torch.finfo(p.dtype).eps
+    ratio = ((p - q) / total).clamp(-limit, limit)
+    terms = (-ratio.square()).log1p() + ratio * (ratio.log1p() - (-ratio).log1p())
+    divergence = (total * terms).sum(1) / 4
     return _compress(divergence.mean(1))
 
 

@@ -104,7 +104,7 @@ def find_distance(name: str) -> Distance:
     Raises:
         ArgumentError: If there is none, with the nearest matches.
     """
-    if name not in DISTANCES:
+    if not isinstance(name, str) or name not in DISTANCES:
         raise unknown_name("distance", name, DISTANCES)
     return DISTANCES[name]
 

@@ -23,6 +23,6 @@ def power_at_zero_flat(values: torch.Tensor, exponent: float) -> torch.Tensor:
         >>> x.grad
         tensor([0.0000, 0.2500])
     """
-    positive = values > 0
+    flat = values <= 0  # NaN is not: it stays NaN, and is never taken for identity
     # The inner `where` keeps the slope of the branch not taken finite, as 0 * inf would still be NaN.
-    return torch.where(positive, torch.where(positive, values, 1.0).pow(exponent), 0.0)
+    return torch.where(flat, 0.0, torch.where(flat, 1.0, values).pow(exponent))

@@ -31,7 +31,8 @@ def swd(reference: torch.Tensor, distorted: torch.Tensor, seed: int = 0) -> torc
 
     .. math:: \sum_{i=1}^{TD} \frac1L \sum_{\theta} \left( (d\theta)_{(i)} - (r\theta)_{(i)} \right)^2
 
-    with :math:`\theta` running over L random unit directions and :math:`(i)` the rank after sorting (SPEC 1).
+    with :math:`\theta` running over L random unit directions and :math:`(i)` the rank after sorting (Ghildyal et al.,
+    ICASSP 2025).
 
     Args:
         reference: (N, L, T, D) stack of layers.

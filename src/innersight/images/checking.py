@@ -26,7 +26,7 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
         >>> check_images("reference", torch.rand(1, 3, 8, 8) * 255, dtype=torch.float32, device=torch.device("cpu"))
         Traceback (most recent call last):
         innersight.errors.ArgumentError: Argument `reference` must hold values in [0, 1], but got ... to ... . These
-        look like 0..255 floats: divide by 255.
+        look like 0..255 values: divide by 255.
     """
     if not isinstance(images, torch.Tensor):
         raise ArgumentError(
@@ -49,9 +49,11 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
         step = " Use images.float() / 255." if images.dtype == torch.uint8 else ""
         raise ArgumentError(f"Argument `{name}` must hold floats in [0, 1], but got {images.dtype}.{step}")
     if images.dtype != dtype:
+        # Half precision is no precision of a metric, so only a wider one is offered as the other way out.
+        other = f", or metric.to({images.dtype})" if images.dtype in (torch.float32, torch.float64) else ""
         raise ArgumentError(
             f"Argument `{name}` must be {dtype} as the metric is, but got {images.dtype}. "
-            f"Use images.to({dtype}), or metric.to({images.dtype})."
+            f"Use images.to({dtype}){other}."
         )
     if images.device != device:
         raise ArgumentError(
@@ -68,12 +70,12 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
 def _range_hint(low: float, high: float) -> str:
     if low != low or high != high:
         return " It holds NaN."
-    if low >= 0 and 2 < high <= 255:
-        return " These look like 0..255 floats: divide by 255."
-    if low >= -1 - _ROUNDING and high <= 1 + _ROUNDING:
-        return " These look like -1..1: use (images + 1) / 2."
     if low > -0.5 and high < 1.5:
         return " Overshoot of a network or a resize: images.clamp(0, 1)."
+    if low >= 0:
+        return f" These look like 0..{255 if high <= 255 else 65535} values: divide by {255 if high <= 255 else 65535}."
+    if low >= -1 - _ROUNDING and high <= 1 + _ROUNDING:
+        return " These look like -1..1: use (images + 1) / 2."
     return " Undo any mean/std normalisation: plain sRGB is expected."
 
 

@@ -59,6 +59,10 @@ class MetricConfig:
             raise ArgumentError(f"Argument `input` must be an InputPolicy or its text, but got {self.input!r}.")
         if type(self.seed) is not int or not 0 <= self.seed < 2**63:
             raise ArgumentError(f"Argument `seed` must be a whole number from 0 to 2^63 - 1, but got {self.seed!r}.")
+        if self.layers is not None and type(self.layers) is not int and not _are_indices(self.layers):
+            raise ArgumentError(
+                f"Argument `layers` must be None, a whole number or a tuple of them, got {self.layers!r}."
+            )
         if self.features == "embedding" and self.layers is not None:
             raise ArgumentError(
                 f"Argument `layers` must be None with features='embedding', which has no layers, but got {self.layers}."
@@ -97,10 +101,8 @@ def parse_layers(layers: int | Sequence[int] | str | None) -> int | tuple[int, .
     """
     if layers is None or (isinstance(layers, int) and not isinstance(layers, bool)):
         return layers
-    wrong = ArgumentError(
-        f"Argument `layers` must be None or 'all', n or 'last-n', or indices such as [0, 3, -1] or '0,3,-1', "
-        f"but got {layers!r}."
-    )
+    allowed = "'all', 'last-4' or '0,3,-1'" if isinstance(layers, str) else "None, n (the last n) or [0, 3, -1]"
+    wrong = ArgumentError(f"Argument `layers` must be such as {allowed}, but got {layers!r}.")
     if not isinstance(layers, str):
         if not isinstance(layers, Sequence) or not all(type(index) is int for index in layers):
             raise wrong
@@ -115,6 +117,10 @@ def parse_layers(layers: int | Sequence[int] | str | None) -> int | tuple[int, .
         raise wrong from None
 
 
+def _are_indices(layers: object) -> bool:
+    return isinstance(layers, tuple) and all(type(index) is int for index in layers)
+
+
 def _check_choice(argument: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise unknown_name(argument, str(value), allowed)
+        raise unknown_name(argument, value, allowed)

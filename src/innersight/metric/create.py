@@ -17,7 +17,7 @@ from innersight.metric.module import Metric
 from innersight.metric.presets import find_preset
 from innersight.windows import InputPolicy
 
-_DEVICES = ("cpu", "cuda", "mps", "xpu")
+_DEVICES = ("cpu", "cuda")
 PRECISIONS = {"fp32": torch.float32, "fp64": torch.float64}
 
 
@@ -52,7 +52,7 @@ def create_metric(
         >>> metric.layers, metric.config.distance
         ((3, 4), 'channel-cos')
     """
-    if precision not in PRECISIONS:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
     target = find_device(device)
     config = configure(metric, **overrides)
@@ -96,16 +96,21 @@ def find_device(device: str | torch.device) -> torch.device:
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = str(device)
+    if name.partition(":")[0] not in _DEVICES:
+        raise ArgumentError(f"Argument `device` must be auto, cpu or cuda (cuda:1, ...), but got {_quoted(device)}.")
     try:
-        found = torch.device(device)
-        if found.type not in _DEVICES:
-            raise RuntimeError(f"only {', '.join(_DEVICES)} are supported.")
+        found = torch.device(name)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         raise ArgumentError(
-            f"Argument `device` must be one there is here, or 'auto', but got {str(device)!r}: {first_line(error)}"
+            f"Argument `device`: there is no {name} here ({first_line(error)}); use auto or cpu."
         ) from None
     return found
+
+
+def _quoted(device: object) -> str:
+    return repr(device) if isinstance(device, str) else str(device)
 
 
 def _drop_unused_poolings(config: MetricConfig, backbone: Backbone, asked: Overrides) -> MetricConfig:

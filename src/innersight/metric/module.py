@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -13,10 +13,13 @@ from innersight.backbones.features import Backbone, Features, resolve_layers
 from innersight.distances.registry import Layerwise, Positional, Stacked, find_rule
 from innersight.distances.roots import power_at_zero_flat
 from innersight.errors import ArgumentError
-from innersight.images.checking import check_pair
+from innersight.images.checking import check_images, check_pair
 from innersight.images.resizing import fit_short_side, resize
 from innersight.metric.config import MetricConfig
+from innersight.metric.views import Views
 from innersight.windows import WindowGrid
+
+_Comparison: TypeAlias = Callable[[Features, Features], torch.Tensor]
 
 _WINDOWS_AT_ONCE = 16
 """Windows that go through the network together; bounds the memory of a large image, changes no score."""
@@ -95,7 +98,70 @@ class Metric(nn.Module):
             ArgumentError: If a tensor's type, shape, dtype, device or range is not as said, or the images are smaller
                 than a window.
         """
-        return self._compare(reference, distorted, self._score)
+        return self._compare_images(reference, distorted, self._score)
+
+    def look(self, images: torch.Tensor, layers: tuple[int, ...] | None = None) -> Views:
+        """Compute what the network sees of images, to compare it with others later: a reference is seen once.
+
+        All windows' features are held in memory, unlike in a score.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            layers: Which layers to keep, ascending; by default those of this metric. More of them serve several metrics
+                that share all but their layers and distance.
+
+        Returns:
+            The features, for `compare`.
+
+        Raises:
+            ArgumentError: As for a score.
+
+        Example:
+            >>> import innersight
+            >>> metric = innersight.create_metric("lite")
+            >>> reference = metric.look(torch.rand(1, 3, 96, 128))
+            >>> metric.compare(reference, metric.look(torch.rand(5, 3, 96, 128))).shape
+            torch.Size([5])
+        """
+        check_images("images", images, dtype=self.dtype, device=self.device)
+        kept = self.layers if layers is None else layers
+        with _own_precision(self.device):
+            prepared = self._prepare(images)
+            seen = list(self._see(prepared, kept))
+        joined = tuple(torch.cat(parts) for parts in zip(*(part.layers for part in seen), strict=True))
+        return Views(Features(seen[0].kind, joined, seen[0].grid), kept, images.shape[0], _size(prepared), self.sight)
+
+    def compare(self, reference: Views, distorted: Views) -> torch.Tensor:
+        """Score what was seen by `look`: the same scores as of the images, within rounding.
+
+        Args:
+            reference: Of N images, or of one that all distorted ones are compared with.
+            distorted: Of N images.
+
+        Returns:
+            (N,), from 0 (identical), lower is more alike.
+
+        Raises:
+            ArgumentError: If the images were seen at different sizes or with another `sight`, their numbers don't
+                fit, or a layer is missing.
+        """
+        if reference.size != distorted.size or reference.batch not in (1, distorted.batch):
+            raise ArgumentError(
+                "Arguments `reference` and `distorted` must be of images of one size, the reference of one image or of "
+                f"as many, but got {reference.batch} seen at {reference.size}, {distorted.batch} at {distorted.size}."
+            )
+        for name, views in (("reference", reference), ("distorted", distorted)):
+            if views.sight != self.sight:
+                raise ArgumentError(
+                    f"Argument `{name}` was seen as {views.sight}, but this metric looks as {self.sight}."
+                )
+            missing = sorted({*self.layers} - {*views.layers})
+            if missing:
+                raise ArgumentError(f"Argument `{name}` lacks the layers {missing}: look with layers that hold them.")
+        batch = distorted.batch
+        with _own_precision(self.device):
+            seen = (views.parts(_windows_at_once(batch), batch, self.layers) for views in (reference, distorted))
+            return _mean_over_windows(zip(*seen, strict=True), batch, self._score)
 
     def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Compute the distance of each layer alone.
@@ -113,7 +179,7 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for a score.
         """
-        return self._compare(reference, distorted, self._score_layers)
+        return self._compare_images(reference, distorted, self._score_layers)
 
     def map(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Show where the images differ.
@@ -143,6 +209,38 @@ class Metric(nn.Module):
             return _to_size(self._map(self.rule, r, d), _size(reference))
 
     @property
+    def _network(self) -> str:
+        """Timm's name; without the weights' tag where a file of the user's own took their place."""
+        name = self.backbone.entry.timm_name
+        return name.partition(".")[0] if self.backbone.weights.source == "file" else name
+
+    @property
+    def sight(self) -> str:
+        """What decides what the network sees; metrics that share it can share one `look`."""
+        config = self.config
+        return (
+            f"{self._network} {self.backbone.weights.digest}, {config.features}, input {config.input}, "
+            f"normalisation {config.normalisation}, {self.dtype}"
+        )
+
+    def seen_pixels(self, height: int, width: int) -> int:
+        """Count the pixels that the network sees of an image, those in several windows several times.
+
+        Args:
+            height: Rows of the image, pixels.
+            width: Its columns, pixels.
+
+        Returns:
+            What the memory of a `look` is proportional to.
+
+        Raises:
+            ArgumentError: If the image is smaller than a window.
+        """
+        height, width = self._prepared_size(height, width)
+        grid = self._grid(height, width)
+        return height * width if grid is None else len(grid) * grid.window**2
+
+    @property
     def dtype(self) -> torch.dtype:
         """The dtype scores are computed in; change it with `metric.to(torch.float64)`."""
         return self.backbone.mean.dtype
@@ -155,7 +253,7 @@ class Metric(nn.Module):
     @property
     def citation(self) -> str:
         """One line to quote beside a number: everything that decided it."""
-        config, entry, weights = self.config, self.backbone.entry, self.backbone.weights
+        config, weights = self.config, self.backbone.weights
         if config.features == "embedding":
             features = "embedding"
         else:
@@ -170,7 +268,7 @@ class Metric(nn.Module):
             if pooling
         ]
         return (
-            f"innersight {__version__} {config.preset}: {entry.timm_name} (weights {weights.digest[:19]}), {features}, "
+            f"innersight {__version__} {config.preset}: {self._network} (weights {weights.digest[:19]}), {features}, "
             f"input {config.input}, normalisation {config.normalisation}, "
             f"{', '.join([config.distance + seed, *poolings])}, {str(self.dtype).removeprefix('torch.')}"
         )
@@ -182,7 +280,7 @@ class Metric(nn.Module):
             "preset": config.preset,
             "innersight": __version__,
             "backbone": entry.alias,
-            "timm_name": entry.timm_name,
+            "timm_name": self._network,
             "weights": {"source": weights.source, "file": weights.path.name, "digest": weights.digest},
             "features": config.features,
             "layers": list(self.layers) if config.features == "intermediate" else None,
@@ -200,12 +298,16 @@ class Metric(nn.Module):
         }
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:
-        policy = self.config.input
-        if policy.short_side is not None:
-            # Windows have the network's size already; whole images must fit its patches.
-            multiple = self.backbone.multiple if policy.window is None else 1
-            images = resize(images, fit_short_side(*_size(images), short_side=policy.short_side, multiple=multiple))
+        images = resize(images, self._prepared_size(*_size(images)))
         return self.backbone.normalise(images) if self.config.normalisation == "backbone" else images
+
+    def _prepared_size(self, height: int, width: int) -> tuple[int, int]:
+        policy = self.config.input
+        if policy.short_side is None:
+            return height, width
+        # Windows have the network's size already; whole images must fit its patches.
+        multiple = self.backbone.multiple if policy.window is None else 1
+        return fit_short_side(height, width, policy.short_side, multiple)
 
     def _grid(self, height: int, width: int) -> WindowGrid | None:
         policy = self.config.input
@@ -219,33 +321,28 @@ class Metric(nn.Module):
             )
         return WindowGrid.over(height, width, policy.window, policy.stride)
 
-    def _features(self, views: torch.Tensor) -> Features:
+    def _features(self, views: torch.Tensor, layers: tuple[int, ...]) -> Features:
         if self.config.features == "embedding":
             return self.backbone.embedding(views)
-        return self.backbone.intermediate(views, self.layers)
+        return self.backbone.intermediate(views, layers)
 
-    def _compare(
-        self,
-        reference: torch.Tensor,
-        distorted: torch.Tensor,
-        function: Callable[[Features, Features], torch.Tensor],
-    ) -> torch.Tensor:
-        """Check and prepare the images, apply a function of two views' features, take its mean over windows."""
+    def _see(self, images: torch.Tensor, layers: tuple[int, ...]) -> Iterator[Features]:
+        """Run the network over prepared images, some windows at a time."""
+        grid = self._grid(*_size(images))
+        if grid is None:
+            yield self._features(images, layers)
+            return
+        step = _windows_at_once(images.shape[0])
+        for first in range(0, len(grid), step):
+            yield self._features(grid.cut(images, grid.corners[first : first + step]), layers)
+
+    def _compare_images(self, reference: torch.Tensor, distorted: torch.Tensor, function: _Comparison) -> torch.Tensor:
+        """Compare images window by window, holding the features of a few windows only."""
         check_pair(reference, distorted, dtype=self.dtype, device=self.device)
         with _own_precision(self.device):
-            r, d = self._prepare(reference), self._prepare(distorted)
-            grid = self._grid(*_size(r))
-            # Reference and distorted pass separately: in one batch, equal images could differ by rounding.
-            if grid is None:
-                return function(self._features(r), self._features(d))
-            batch = r.shape[0]
-            step = max(1, _WINDOWS_AT_ONCE // batch)
-            sums = []
-            for first in range(0, len(grid), step):
-                corners = grid.corners[first : first + step]
-                values = function(self._features(grid.cut(r, corners)), self._features(grid.cut(d, corners)))
-                sums.append(values.view(len(corners), batch, *values.shape[1:]).sum(0))
-            return torch.stack(sums).sum(0) / len(grid)
+            # The two pass separately: in one batch, equal images could differ by rounding.
+            seen = (self._see(self._prepare(images), self.layers) for images in (reference, distorted))
+            return _mean_over_windows(zip(*seen, strict=True), reference.shape[0], function)
 
     def _score(self, reference: Features, distorted: Features) -> torch.Tensor:
         if isinstance(self.rule, Stacked):
@@ -275,11 +372,13 @@ class Metric(nn.Module):
         """Map prepared images, (N, H, W), overlapping windows averaged."""
         grid = self._grid(*_size(reference))
         if grid is None:
-            return self._map_view(rule, self._features(reference), self._features(distorted), _size(reference))
+            return self._map_view(
+                rule, self._features(reference, self.layers), self._features(distorted, self.layers), _size(reference)
+            )
         (height, width), side = _size(reference), grid.window
         total, seen = torch.zeros_like(reference[:, 0]), torch.zeros_like(reference[0, 0])
         for top, left in grid.corners:
-            r, d = (self._features(grid.cut(images, ((top, left),))) for images in (reference, distorted))
+            r, d = (self._features(grid.cut(images, ((top, left),)), self.layers) for images in (reference, distorted))
             around = (left, width - left - side, top, height - top - side)
             total = total + nn.functional.pad(self._map_view(rule, r, d, (side, side)), around)
             seen[top : top + side, left : left + side] += 1
@@ -297,6 +396,20 @@ class Metric(nn.Module):
             layers.append(_to_size(positions, size))
         stacked = torch.stack(layers)
         return stacked.sum(0) if self.config.layer_pooling == "sum" else stacked.mean(0)
+
+
+def _windows_at_once(batch: int) -> int:
+    return max(1, _WINDOWS_AT_ONCE // batch)
+
+
+def _mean_over_windows(seen: Iterable[tuple[Features, Features]], batch: int, function: _Comparison) -> torch.Tensor:
+    sums, windows = [], 0
+    for reference, distorted in seen:
+        values = function(reference, distorted)
+        count = values.shape[0] // batch
+        sums.append(values.view(count, batch, *values.shape[1:]).sum(0))
+        windows += count
+    return torch.stack(sums).sum(0) / windows
 
 
 def _own_precision(device: torch.device) -> torch.autocast:

@@ -50,6 +50,6 @@ def find_preset(name: str) -> MetricConfig:
     Raises:
         ArgumentError: If there is none, with the nearest matches.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise unknown_name("metric", name, PRESETS)
     return PRESETS[name]

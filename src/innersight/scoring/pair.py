@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from typing_extensions import Unpack
 
-from innersight.errors import ArgumentError
+from innersight.errors import ArgumentError, ImageError
 from innersight.images.checking import check_same_size
 from innersight.images.reading import read_image
 from innersight.metric.config import Overrides
@@ -117,10 +118,14 @@ def score_images(
 
     Raises:
         ArgumentError: If the images are smaller than a window, or the distance has no map.
+        ImageError: If the score is not a finite number.
     """
     r, d = (image[None].to(device=metric.device, dtype=metric.dtype) for image in (reference, distorted))
+    score = metric(r, d).item()
+    if not math.isfinite(score):
+        raise ImageError(f"The score is {score}: the network's features of these images are not finite.")
     return PairScore(
-        score=metric(r, d).item(),
+        score=score,
         per_layer=metric.per_layer(r, d)[0].tolist() if with_layers else None,
         map=metric.map(r, d)[0].float().cpu() if with_map else None,
     )

@@ -1,0 +1,152 @@
+"""`innersight batch`: a list of pairs, or two folders."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from innersight.cli import options
+from innersight.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_SECONDS_BETWEEN_LINES = 10.0
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+
+
+def batch(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write: .csv or .jsonl.")],
+    pairs: Annotated[Path | None, typer.Argument(metavar="PAIRS", readable=False, help=".csv or .jsonl list.")] = None,
+    reference_dir: Annotated[Path | None, typer.Option(readable=False, help="Originals, instead of a list.")] = None,
+    distorted_dir: Annotated[Path | None, typer.Option(readable=False, help="Distorted, paired by name.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Preset; repeat it for several.")] = None,
+    reference_column: Annotated[str, typer.Option(help="The list's column of originals.")] = "reference",
+    distorted_column: Annotated[str, typer.Option(help="The list's column of distorted images.")] = "distorted",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from a run that was ended early.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop an earlier output.")] = False,
+    backbone: options.Backbone = None,
+    features: options.FeaturesKind = None,
+    layers: options.Layers = None,
+    distance: options.Distance = None,
+    input: options.Input = None,
+    normalisation: options.Normalisation = None,
+    position_pooling: options.PositionPooling = None,
+    layer_pooling: options.LayerPooling = None,
+    seed: options.Seed = None,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read files.")] = 2,
+    memory_limit: Annotated[str, typer.Option(metavar="SIZE", help="For kept references, e.g. 500MB.")] = "2GB",
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first pair that can't be scored.")
+    ] = False,
+    per_layer: Annotated[bool, typer.Option("--per-layer", help="Write each layer's distance too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+) -> None:
+    """Score many pairs: every row of the list comes out in order with its score, or the error that kept it from one.
+
+    Exit status 0, or 1 if some pairs could not be scored.
+    """
+    from innersight.metric.create import create_metric
+    from innersight.scoring.batch import score_list
+    from innersight.scoring.lists import open_list, pair_folders
+
+    options.compute_exactly()
+    limit = _bytes(memory_limit)
+    if pairs is not None and reference_dir is None and distorted_dir is None:
+        listed = open_list(pairs, reference_column, distorted_column)
+    elif pairs is None and reference_dir is not None and distorted_dir is not None:
+        listed = pair_folders(reference_dir, distorted_dir)
+    else:
+        raise ArgumentError("Pass a list of pairs, or both --reference-dir and --distorted-dir.")
+    overrides = options.given(
+        backbone=backbone,
+        features=features,
+        layers=layers,
+        distance=distance,
+        input=input,
+        normalisation=normalisation,
+        position_pooling=position_pooling,
+        layer_pooling=layer_pooling,
+        seed=seed,
+    )
+    metrics = {
+        name: create_metric(name, weights=weights, device=device, precision=precision, **overrides)
+        for name in metric or ["lite"]
+    }
+    progress = _Progress(0 if quiet else sum(1 for _ in listed.rows()))
+    try:
+        with progress:
+            outcome = score_list(
+                listed,
+                metrics,
+                out,
+                resume=resume,
+                overwrite=overwrite,
+                with_layers=per_layer,
+                fail_fast=fail_fast,
+                memory_limit=limit,
+                workers=workers,
+                on_row=progress.show,
+            )
+    except KeyboardInterrupt:
+        print(f"innersight: interrupted; what is done is kept beside {out}, --resume goes on from it", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if not quiet:
+        earlier = f" ({outcome.resumed} of them by an earlier run)" if outcome.resumed else ""
+        print(f"{outcome.rows} rows{earlier}, {outcome.failed} with an error: {out}")
+    if outcome.failed:
+        said = f"{outcome.failed} of {outcome.rows} pairs could not be scored: see the column error of {out}"
+        print(f"innersight: {said}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,12})\s*(|K|M|G|KI|MI|GI)B?", text.strip().upper())
+    if match is None:
+        raise ArgumentError(f"Option --memory-limit takes a size such as 500MB, 2GB or 1GiB, but got {text!r}.")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+class _Progress:
+    """A bar with rate and remaining time on a terminal, a plain line now and then elsewhere; nothing for no rows."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._start: tuple[float, int] | None = None
+        self._last = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> None:
+        if self._total and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._bar.add_task("", total=self._total, speed="")
+            self._bar.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int) -> None:
+        """Take note of the number of rows that are done."""
+        now = time.monotonic()
+        if self._start is None:  # the first row of this run: rows of an earlier one say nothing of its speed
+            self._start = (now, done)
+        rate = (done - self._start[1]) / max(now - self._start[0], 1e-9)
+        speed = f"{rate:.1f} rows/s, {(self._total - done) / rate / 60:.1f} min left" if rate else ""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, speed=speed)
+        elif self._total and now - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = now
+            print(f"{done}/{self._total} rows, {speed}", file=sys.stderr, flush=True)

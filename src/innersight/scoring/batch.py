@@ -1,0 +1,91 @@
+"""A list of pairs to a file of scores, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from innersight.errors import ImageError
+from innersight.metric.module import Metric
+from innersight.scoring.engine import score_pairs
+from innersight.scoring.lists import PairList
+from innersight.scoring.results import Journal, check_output, result_columns, write_results
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What a run did.
+
+    Attributes:
+        rows: Rows in the output.
+        resumed: How many of them an earlier run had done.
+        failed: Rows with an error.
+    """
+
+    rows: int
+    resumed: int
+    failed: int
+
+
+def score_list(
+    pairs: PairList,
+    metrics: Mapping[str, Metric],
+    out: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    with_layers: bool = False,
+    fail_fast: bool = False,
+    memory_limit: int = 2 << 30,
+    workers: int = 2,
+    on_row: Callable[[int], None] = lambda _: None,
+) -> BatchOutcome:
+    """Score a list and write its rows with `score` and `error`, in order, all columns kept.
+
+    Rows are journaled as they are done. Killed or interrupted, the run goes on with `resume=True`, and its output
+    equals that of a run that was not.
+
+    Args:
+        pairs: From `open_list` or `pair_folders`.
+        metrics: Ready metrics by name; one gives `score`, several give `score_NAME`.
+        out: A .csv or .jsonl file; it appears when all rows are done.
+        resume: Go on from an earlier run of the same list, configuration and weights.
+        overwrite: Drop an earlier run.
+        with_layers: Write `per_layer` too.
+        fail_fast: Stop at the first pair that can't be scored.
+        memory_limit: What kept references may take, bytes.
+        workers: Threads that read files.
+        on_row: Called with the number of rows done after each.
+
+    Returns:
+        The counts.
+
+    Raises:
+        ArgumentError: If the list or the output won't do, or the run to resume was another.
+        ImageError: With `fail_fast`, the first pair's error.
+    """
+    out = Path(out)
+    check_output(out, pairs, result_columns(list(metrics), with_layers))
+    run = {
+        "list": pairs.digest,
+        "metrics": {name: metric.describe() for name, metric in metrics.items()},
+        "per_layer": with_layers,
+    }
+    journal = Journal(out, run, resume=resume, overwrite=overwrite)
+    resumed = journal.done
+    try:
+        left = (pairs.paths(row) for row in islice(pairs.rows(), journal.done, None))
+        for result in score_pairs(left, metrics, with_layers=with_layers, memory_limit=memory_limit, workers=workers):
+            if result.error is not None and fail_fast:
+                raise ImageError(f"Row {journal.done + 1}: {result.error}")
+            journal.add(result)
+            on_row(journal.done)
+    except BaseException:
+        journal.close()
+        raise
+    write_results(out, pairs, journal, list(metrics), with_layers)
+    failed = sum(result.error is not None for result in journal.rows())
+    journal.remove()
+    return BatchOutcome(journal.done, resumed, failed)

@@ -1,0 +1,166 @@
+"""Lists of pairs: rows of a CSV or JSON Lines file, read as a stream, or two folders paired by name."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from innersight.errors import ArgumentError
+from innersight.images.reading import FORMATS
+
+LIST_SUFFIXES = (".csv", ".jsonl")
+_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class PairList:
+    """A list of pairs that can be walked through as often as needed, one row in memory at a time.
+
+    Attributes:
+        source: The list's file, or None for two folders.
+        pairs: The pairs of two folders, or None for a file.
+        reference_column: The column that names the reference.
+        distorted_column: The column that names the distorted image.
+        digest: SHA-256 of what decides the pairs, `sha256:...`.
+    """
+
+    source: Path | None
+    pairs: tuple[tuple[str, str], ...] | None
+    reference_column: str
+    distorted_column: str
+    digest: str
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Walk through the rows, each with all its columns.
+
+        Raises:
+            ArgumentError: If a line can't be read, or a row lacks one of the two columns; with the line's number.
+        """
+        if self.pairs is not None:
+            for reference, distorted in self.pairs:
+                yield {self.reference_column: reference, self.distorted_column: distorted}
+        elif self.source is not None:
+            for number, row in _read(self.source):
+                for column in (self.reference_column, self.distorted_column):
+                    if not isinstance(row.get(column), str) or not row[column]:
+                        raise ArgumentError(
+                            f"'{self.source}', line {number}: no {column!r}; there is ({', '.join(map(str, row))}). "
+                            "Name the columns with --reference-column and --distorted-column."
+                        )
+                yield row
+
+    def paths(self, row: Mapping[str, Any]) -> tuple[Path, Path]:
+        """Return a row's reference and distorted file; relative names are relative to the list's folder."""
+        folder = self.source.parent if self.source is not None else Path()
+        return folder / row[self.reference_column], folder / row[self.distorted_column]
+
+
+def open_list(path: str | Path, reference_column: str = "reference", distorted_column: str = "distorted") -> PairList:
+    """Open a list of pairs.
+
+    Args:
+        path: A .csv file with a header line, or a .jsonl file of one object a line.
+        reference_column: The column that names the reference, relative to the list's folder.
+        distorted_column: The column that names the distorted image, likewise.
+
+    Returns:
+        The list; its first row has been checked.
+
+    Raises:
+        ArgumentError: If the file is missing, of another kind, empty, or its first row lacks a column.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in LIST_SUFFIXES:
+        raise ArgumentError(f"A list of pairs is one of ({', '.join(LIST_SUFFIXES)}), but got '{path}'.")
+    if not path.is_file():
+        raise ArgumentError(f"No such list: '{path}'.")
+    digest = hashlib.sha256(f"{reference_column}\n{distorted_column}\n".encode())
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    opened = PairList(path, None, reference_column, distorted_column, f"sha256:{digest.hexdigest()}")
+    if next(opened.rows(), None) is None:
+        raise ArgumentError(f"The list '{path}' has no rows.")
+    return opened
+
+
+def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> PairList:
+    """Pair the images of two folders by their path within the folder, suffix left out.
+
+    Args:
+        reference_folder: The originals.
+        distorted_folder: What became of them.
+
+    Returns:
+        A list sorted by name, with the columns `reference` and `distorted`.
+
+    Raises:
+        ArgumentError: If a folder is missing or holds no image, or a name is unmatched or ambiguous: none is guessed.
+    """
+    found = [_images_by_name(Path(folder)) for folder in (reference_folder, distorted_folder)]
+    problems = []
+    for folder, names in zip((reference_folder, distorted_folder), found, strict=True):
+        doubled = [", ".join(path.name for path in paths) for paths in names.values() if len(paths) > 1]
+        if doubled:
+            problems.append(f"ambiguous in '{folder}': {_some(doubled)}")
+    for (folder, names), (other, others) in zip(
+        ((reference_folder, found[0]), (distorted_folder, found[1])),
+        ((distorted_folder, found[1]), (reference_folder, found[0])),
+        strict=True,
+    ):
+        alone = [str(names[name][0].relative_to(folder)) for name in names if name not in others]
+        if alone:
+            problems.append(f"in '{folder}' but not in '{other}': {_some(alone)}")
+    if problems:
+        raise ArgumentError(
+            f"The folders can't be paired by name; {'; '.join(problems)}. Pass a list of pairs instead."
+        )
+    pairs = tuple((str(found[0][name][0]), str(found[1][name][0])) for name in sorted(found[0]))
+    digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
+    return PairList(None, pairs, "reference", "distorted", f"sha256:{digest}")
+
+
+def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, row) of a list file."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            if path.suffix.lower() == ".csv":
+                reader = csv.DictReader(file, strict=True)
+                for row in reader:
+                    if None in row or None in row.values():
+                        raise ArgumentError(
+                            f"'{path}', line {reader.line_num}: more or fewer cells than the header has."
+                        )
+                    yield reader.line_num, dict(row)
+                return
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    value = json.loads(line)
+                    if not isinstance(value, dict):
+                        raise ArgumentError(f"'{path}', line {number}: not a JSON object.")
+                    yield number, value
+    except (csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArgumentError(f"'{path}' can't be read as {path.suffix.lower()[1:]}: {error}") from error
+
+
+def _images_by_name(folder: Path) -> dict[str, list[Path]]:
+    if not folder.is_dir():
+        raise ArgumentError(f"No such folder: '{folder}'.")
+    names: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file():
+            names.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
+    if not names:
+        raise ArgumentError(f"The folder '{folder}' holds no image ({', '.join(FORMATS)}).")
+    return names
+
+
+def _some(names: list[str]) -> str:
+    more = f", ... {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
