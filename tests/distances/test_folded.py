@@ -107,7 +107,7 @@ def test_float32_keeps_small_and_large_differences(scale: float) -> None:
     r, d = (stack.float() for stack in pair(scale=scale))
     for function in (skld, jsd, wsd):
         expected = function(r.double(), d.double())
-        torch.testing.assert_close(function(r, d).double(), expected, rtol=1e-4, atol=0)
+        torch.testing.assert_close(function(r, d).double(), expected, rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("function", [skld, jsd, wsd])

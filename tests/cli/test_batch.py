@@ -1,0 +1,129 @@
+"""`innersight batch`: lists, folders, resume after a kill, and exit statuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+from tests.cli.conftest import Run
+
+import innersight
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """list.csv of 40 pairs of one reference, with a column of its own."""
+    image = Image.fromarray(data.coffee())
+    image.save(tmp_path / "ref.png")
+    lines = ["reference,distorted,kind"]
+    for index in range(40):
+        image.save(tmp_path / f"{index}.jpg", quality=5 + 2 * index)
+        lines.append(f"ref.png,{index}.jpg,jpeg")
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_come_out_in_order_with_all_columns_and_scores_rise_as_quality_falls(run: Run, listed: Path) -> None:
+    result = run("batch", "list.csv", "--out", "scores.csv")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "40 rows, 0 with an error: scores.csv\n"
+    rows = rows_of(listed / "scores.csv")
+    assert [row["distorted"] for row in rows] == [f"{index}.jpg" for index in range(40)]
+    assert all(row["kind"] == "jpeg" and row["error"] == "" for row in rows)
+    assert float(rows[0]["score"]) > float(rows[10]["score"]) > float(rows[39]["score"]) > 0
+    expected = innersight.score(listed / "ref.png", listed / "7.jpg")
+    assert float(rows[7]["score"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path) -> None:
+    assert run("batch", "list.csv", "--out", "whole.csv", "--quiet").returncode == 0
+    command = [Path(sys.executable).parent / "innersight", "batch", "list.csv", "--out", "scores.csv"]
+    for signal_number in (signal.SIGKILL, signal.SIGINT):
+        process = subprocess.Popen([*command, "--resume"], cwd=listed, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        journal, deadline = listed / "scores.csv.journal", time.monotonic() + 120
+        before = journal.read_bytes().count(b"\n") if journal.exists() else 1
+        while time.monotonic() < deadline and process.poll() is None:
+            if journal.exists() and journal.read_bytes().count(b"\n") > before + 3:
+                os.kill(process.pid, signal_number)
+                break
+            time.sleep(0.005)
+        _, said = process.communicate(timeout=60)
+        assert not (listed / "scores.csv").exists()
+        if signal_number == signal.SIGINT:
+            assert process.returncode == 130
+            assert b"interrupted; what is done is kept beside scores.csv, --resume goes on from it" in said
+    result = run("batch", "list.csv", "--out", "scores.csv", "--resume")
+    assert result.returncode == 0
+    assert "of them by an earlier run" in result.stdout
+    assert (listed / "scores.csv").read_text() == (listed / "whole.csv").read_text()
+
+
+def test_two_metrics_two_columns_and_json_lines(run: Run, listed: Path) -> None:
+    (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:3]) + "\n")
+    result = run("batch", "short.csv", "--out", "s.jsonl", "--metric", "lite", "--metric", "paper", "--backbone",
+                 "efficientnet-lite0", "--per-layer", "--memory-limit", "300MB")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in (listed / "s.jsonl").read_text().splitlines()]
+    assert set(rows[0]) == {
+        "reference", "distorted", "kind", "score_lite", "score_paper", "per_layer_lite", "per_layer_paper", "error",
+    }  # fmt: skip
+    assert rows[0]["error"] is None
+    assert len(rows[0]["per_layer_lite"]) == 5
+
+
+def test_pairs_that_fail_are_status_1_with_the_count(run: Run, listed: Path) -> None:
+    (listed / "some.csv").write_text("reference,distorted\nref.png,0.jpg\nref.png,missing.jpg\n")
+    result = run("batch", "some.csv", "--out", "s.csv")
+    assert result.returncode == 1
+    assert result.stderr == "innersight: 1 of 2 pairs could not be scored: see the column error of s.csv\n"
+    assert "No such file" in rows_of(listed / "s.csv")[1]["error"]
+    result = run("batch", "some.csv", "--out", "t.csv", "--fail-fast")
+    assert result.returncode == 2
+    assert "Row 2: No such file" in result.stderr
+
+
+def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
+    for folder in ("a", "b"):
+        (listed / folder).mkdir()
+    Image.open(listed / "ref.png").save(listed / "a" / "cup.png")
+    Image.open(listed / "3.jpg").save(listed / "b" / "cup.bmp")
+    result = run("batch", "--reference-dir", "a", "--distorted-dir", "b", "--out", "s.csv")
+    assert result.returncode == 0, result.stderr
+    assert rows_of(listed / "s.csv")[0]["distorted"] == "b/cup.bmp"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("none.csv", "--out", "s.csv"), "No such list: 'none.csv'"),
+        (("--out", "s.csv"), "Pass a list of pairs, or both --reference-dir and --distorted-dir"),
+        (("list.csv", "--reference-dir", ".", "--out", "s.csv"), "Pass a list of pairs, or both"),
+        (("list.csv", "--out", "s.txt"), "one of (.csv, .jsonl), but got 's.txt'"),
+        (("list.csv", "--out", "list.csv"), "would replace the list"),
+        (("list.csv", "--out", "s.csv", "--memory-limit", "much"), "a size such as 500MB, 2GB or 1GiB, but got 'much'"),
+        (
+            ("list.csv", "--out", "s.csv", "--reference-column", "ref"),
+            "no 'ref'; there is (reference, distorted, kind)",
+        ),
+        (("list.csv", "--out", "s.csv", "--metric", "papr"), "Did you mean paper?"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_status_2(run: Run, listed: Path, arguments, part: str) -> None:
+    result = run("batch", *arguments)
+    assert result.returncode == 2
+    assert part in result.stderr
+    assert result.stderr.count("\n") == 1
