@@ -35,7 +35,7 @@ def test_good_images_pass() -> None:
         (torch.rand(1, 3, 4, 4, device="meta"), r"must be on cpu as the metric is, but got meta"),
         (
             torch.full((1, 3, 4, 4), 200.0),
-            r"values in \[0, 1\], but got 200 to 200 \. .*0\.\.255 values: divide by 255",
+            r"values in \[0, 1\], but got 200 to 200\. .*0\.\.255 values: divide by 255",
         ),
         (torch.linspace(-1, 1, 48).view(1, 3, 4, 4), r"look like -1\.\.1: use \(images \+ 1\) / 2"),
         (torch.linspace(-0.02, 0.98, 48).view(1, 3, 4, 4), r"Overshoot .* images\.clamp\(0, 1\)"),

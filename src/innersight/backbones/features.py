@@ -105,6 +105,11 @@ class Backbone(nn.Module):
         """Stay in evaluation mode: dropout or batch statistics would make the scores random."""
         return super().train(False)
 
+    def _network(self) -> Any:
+        if self.model.training:  # somebody reached past `train` of this module
+            self.model.eval()
+        return self.model
+
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Subtract the channel means the network was trained with and divide by their deviations."""
         return (images - self.mean) / self.std
@@ -158,11 +163,9 @@ class Backbone(nn.Module):
         """
         height, width = images.shape[-2:]
         self.check_size(height, width)
-        if self.model.training:  # somebody reached past `train` of this module
-            self.model.eval()
         grid = (height // self.multiple, width // self.multiple) if self.kind == "tokens" else None
         try:
-            outputs = tuple(self._tap.read(self.model, images, list(layers)))
+            outputs = tuple(self._tap.read(self._network(), images, list(layers)))
         except torch.OutOfMemoryError:
             raise
         except (AssertionError, RuntimeError) as error:
@@ -186,7 +189,7 @@ class Backbone(nn.Module):
             ArgumentError: If the catalogue gives the backbone no embedding.
         """
         self.check_size(*images.shape[-2:])
-        net: Any = self.model.eval()
+        net = self._network()
         vectors = net.forward_features(images)
         if self.entry.embedding == "projection":
             vectors = net.forward_head(vectors)[:, None]

@@ -25,7 +25,7 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
     Example:
         >>> check_images("reference", torch.rand(1, 3, 8, 8) * 255, dtype=torch.float32, device=torch.device("cpu"))
         Traceback (most recent call last):
-        innersight.errors.ArgumentError: Argument `reference` must hold values in [0, 1], but got ... to ... . These
+        innersight.errors.ArgumentError: Argument `reference` must hold values in [0, 1], but got ... to .... These
         look like 0..255 values: divide by 255.
     """
     if not isinstance(images, torch.Tensor):
@@ -63,7 +63,7 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
     low, high = (value.item() for value in images.detach().aminmax())
     if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN fails every comparison
         raise ArgumentError(
-            f"Argument `{name}` must hold values in [0, 1], but got {low:.6g} to {high:.6g} .{_range_hint(low, high)}"
+            f"Argument `{name}` must hold values in [0, 1], but got {low:.6g} to {high:.6g}.{_range_hint(low, high)}"
         )
 
 

@@ -98,7 +98,7 @@ def find_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name = str(device)
     if name.partition(":")[0] not in _DEVICES:
-        raise ArgumentError(f"Argument `device` must be auto, cpu or cuda (cuda:1, ...), but got {_quoted(device)}.")
+        raise ArgumentError(f"Argument `device` must be auto, cpu or cuda (cuda:1, ...), but got {device!r}.")
     try:
         found = torch.device(name)
         torch.empty(0, device=found)
@@ -107,10 +107,6 @@ def find_device(device: str | torch.device) -> torch.device:
             f"Argument `device`: there is no {name} here ({first_line(error)}); use auto or cpu."
         ) from None
     return found
-
-
-def _quoted(device: object) -> str:
-    return repr(device) if isinstance(device, str) else str(device)
 
 
 def _drop_unused_poolings(config: MetricConfig, backbone: Backbone, asked: Overrides) -> MetricConfig:
