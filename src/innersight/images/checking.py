@@ -101,19 +101,19 @@ def check_pair(reference: torch.Tensor, distorted: torch.Tensor, *, dtype: torch
         )
 
 
-def check_same_size(reference: torch.Tensor, distorted: torch.Tensor, names: tuple[str, str]) -> None:
+def check_same_size(reference: tuple[int, int], distorted: tuple[int, int], names: tuple[str, str]) -> None:
     """Check that two images read from files have one size.
 
     Args:
-        reference: (3, H, W).
-        distorted: (3, H, W).
+        reference: (height, width).
+        distorted: (height, width).
         names: The files' names, for the message.
 
     Raises:
         ImageError: If the sizes differ.
     """
-    if reference.shape != distorted.shape:
-        (_, h, w), (_, k, v) = reference.shape, distorted.shape
+    if reference != distorted:
+        (h, w), (k, v) = reference, distorted
         raise ImageError(
             f"The images differ in size: '{names[0]}' is {w} x {h}, '{names[1]}' is {v} x {k} (width x height). "
             "Nothing is resized or cropped silently: bring them to one size first."

@@ -23,6 +23,7 @@ MAX_PIXELS = 89_478_485
 WHITE = (1.0, 1.0, 1.0)
 
 _Floats = npt.NDArray[np.float32]
+_Bytes = npt.NDArray[np.uint8]
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _BITS_PER_SAMPLE, _STRIP_OFFSETS, _ORIENTATION, _TILE_OFFSETS, _SAMPLE_FORMAT = 258, 273, 274, 324, 339  # TIFF tags
@@ -78,6 +79,7 @@ def read_image(
             _refuse_all_but_one_image(image, path, max_pixels)
             if image.format == "TIFF":
                 _refuse_odd_tiff(image, path)
+            colour: _Floats | _Bytes
             colour, alpha = _sixteen_bit(image, path) if _samples_are_16_bit(image, path) else _eight_bit(image, path)
     except ImageError:
         raise
@@ -97,9 +99,38 @@ def read_image(
     except Exception as error:
         # Decoders signal damage with any type of error; the text is theirs, the file's name is what the user needs.
         raise ImageError(f"'{path}' can't be decoded, it is damaged or truncated: {error}") from error
+    # A copy: these views may be read-only. Still in 8 bits if the file is, as memory is short where images are large.
+    pixels = torch.from_numpy(np.array(colour.transpose(2, 0, 1), order="C"))
+    del colour
+    if pixels.dtype == torch.uint8:
+        pixels = pixels.float().div_(255)
     if alpha is not None:
-        colour = alpha * colour + (1 - alpha) * np.asarray(background, dtype=np.float32)
-    return torch.from_numpy(np.array(colour.transpose(2, 0, 1), order="C"))  # a copy: these views may be read-only
+        opacity = torch.from_numpy(np.array(alpha.transpose(2, 0, 1), order="C"))
+        pixels = opacity * pixels + (1 - opacity) * torch.tensor(background).view(3, 1, 1)
+    return pixels
+
+
+def read_size(path: str | Path) -> tuple[int, int] | None:
+    """Read an image's size from the head of its file, without decoding it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        (height, width) as `read_image` will give them, or None where the head can't be read: to read it will tell why.
+
+    Example:
+        >>> path = getfixture("tmp_path") / "wide.png"
+        >>> Image.new("RGB", (40, 20)).save(path)
+        >>> read_size(path)
+        (20, 40)
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except Exception:  # noqa: BLE001 - as in read_image, which names the damage
+        return None
 
 
 def _is_colour(background: object) -> bool:
@@ -135,7 +166,7 @@ def _undefined_range(path: Path, what: str) -> ImageError:
     )
 
 
-def _eight_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | None]:
+def _eight_bit(image: Image.Image, path: Path) -> tuple[_Bytes, _Floats | None]:
     if image.mode not in _EIGHT_BIT_MODES:
         raise _undefined_range(path, f"pixels of type {image.mode!r}")
     depth = _png_depth(image, path)
@@ -150,7 +181,7 @@ def _eight_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | None]
         alpha = opacity[..., None] / np.float32(255)
     if image.mode in ("La", "RGBa"):  # premultiplied: in Pillow the way to grey or RGB goes through plain alpha
         image = image.convert(image.mode.upper())
-    if image.mode != "CMYK":
+    if image.mode not in ("CMYK", "RGB"):
         image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
     return _to_srgb(image, profile, path), alpha
 
@@ -168,7 +199,7 @@ def _samples_are_16_bit(image: Image.Image, path: Path) -> bool:
     return _png_depth(image, path) == 16
 
 
-def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats, _Floats | None]:
+def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats | _Bytes, _Floats | None]:
     """Read what Pillow would cut to 8 bits: (H, W, 3) colour and (H, W, 1) alpha, or None."""
     profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1)
     if image.format == "PNG":
@@ -220,12 +251,12 @@ def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:
     return samples[..., : colours + 1] if extra[:1] == (2,) else samples[..., :colours]
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> _Floats:
-    """Convert an L, RGB or CMYK image to (H, W, 3) floats, through its profile if that means anything."""
+def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> _Bytes:
+    """Convert an L, RGB or CMYK image to (H, W, 3) bytes, through its profile if that means anything."""
     transform = _transform(image.mode, profile, path) if profile else None
     if transform is not None:
         image = transform.apply(image)
-    values: _Floats = np.asarray(image.convert("RGB"), dtype=np.float32) / np.float32(255)
+    values: _Bytes = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     return values
 
 
