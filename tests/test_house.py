@@ -38,7 +38,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 def test_the_public_names_do_not_disappear_unseen() -> None:
     assert set(innersight.__all__) == {
         "ArgumentError", "ImageError", "InnersightError", "InputPolicy", "Metric", "MetricConfig", "PRESETS", "WeightsError",
-        "create_metric", "read_image", "score",
+        "create_metric", "create_metrics", "read_image", "score", "score_pairs",
     }  # fmt: skip
 
 

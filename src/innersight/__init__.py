@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from innersight.errors import ArgumentError, ImageError, InnersightError, WeightsError
     from innersight.images.reading import read_image
     from innersight.metric.config import MetricConfig
-    from innersight.metric.create import create_metric
+    from innersight.metric.create import create_metric, create_metrics
     from innersight.metric.module import Metric
     from innersight.metric.presets import PRESETS
+    from innersight.scoring.engine import score_pairs
     from innersight.scoring.pair import score
     from innersight.windows import InputPolicy
 
@@ -30,8 +31,10 @@ _HOMES = {
     "PRESETS": "innersight.metric.presets",
     "WeightsError": "innersight.errors",
     "create_metric": "innersight.metric.create",
+    "create_metrics": "innersight.metric.create",
     "read_image": "innersight.images.reading",
     "score": "innersight.scoring.pair",
+    "score_pairs": "innersight.scoring.engine",
 }
 
 __all__ = [  # noqa: RUF022 - the two a user meets first come first
@@ -45,7 +48,9 @@ __all__ = [  # noqa: RUF022 - the two a user meets first come first
     "MetricConfig",
     "PRESETS",
     "WeightsError",
+    "create_metrics",
     "read_image",
+    "score_pairs",
 ]
 
 

@@ -35,7 +35,7 @@ def test_a_preset_s_unused_pooling_is_dropped_and_said_to_be() -> None:
         ({"features": "embedding"}, r"efficientnet-lite0 has no embedding"),
         ({"backbone": "nonesuch"}, r"`backbone` must be one of"),
         ({"layers": [7]}, r"`layers`: indices go from -5 to 4, .* but got \[7\]"),
-        ({"precision": "fp8"}, r"`precision` must be one of \(fp32, fp64\), but got 'fp8'"),
+        ({"precision": "fp8"}, r"`precision` must be one of \(fp32, fp64, fp16, bf16\), but got 'fp8'"),
         ({"device": "tpu9"}, r"`device` must be auto, cpu or cuda \(cuda:1, ...\), but got 'tpu9'"),
         ({"distance": None}, r"`distance` must be one of .* but got None"),
         ({"distance": ["l2"]}, r"`distance` must be one of .* but got \['l2'\]"),
@@ -43,7 +43,7 @@ def test_a_preset_s_unused_pooling_is_dropped_and_said_to_be() -> None:
         ({"backbone": 3}, r"`backbone` must be one of .* but got 3"),
         ({"device": "mps"}, r"`device` must be auto, cpu or cuda"),
         ({"device": None}, r"`device` must be auto, cpu or cuda \(cuda:1, \.\.\.\), but got None"),
-        ({"precision": torch.float64}, r"`precision` must be one of \(fp32, fp64\)"),
+        ({"precision": torch.float64}, r"`precision` must be one of \(fp32, fp64, fp16, bf16\)"),
         ({"colour": "grey"}, r"must be one of \(backbone, features"),
     ],
 )

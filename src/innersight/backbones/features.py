@@ -17,6 +17,10 @@ from innersight.errors import ArgumentError, first_line
 
 FeatureKind = Literal["tokens", "maps", "embedding"]
 
+Run = Callable[[torch.Tensor, "tuple[int, ...] | None"], "tuple[torch.Tensor, ...]"]
+"""What takes a batch of images to the outputs of some layers, or to the embedding (None): `Backbone.outputs`, or the
+same on another engine."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -148,12 +152,29 @@ class Backbone(nn.Module):
                 "that divide by it."
             )
 
-    def intermediate(self, images: torch.Tensor, layers: Sequence[int]) -> Features:
+    def outputs(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
+        """Run the network, without any check of what goes in or comes out.
+
+        Args:
+            images: (N, 3, H, W).
+            layers: Ascending indices, or None for the embedding before it is normalised.
+
+        Returns:
+            One tensor a layer, or the embedding alone.
+        """
+        net = self._network()
+        if layers is not None:
+            return tuple(self._tap.read(net, images, list(layers)))
+        vectors = net.forward_features(images)
+        return (net.forward_head(vectors)[:, None] if self.entry.embedding == "projection" else vectors,)
+
+    def intermediate(self, images: torch.Tensor, layers: Sequence[int], run: Run | None = None) -> Features:
         """Compute intermediate features; the forward stops after the last layer that is asked for.
 
         Args:
             images: (N, 3, H, W) in the range the weights expect; see `check_size` for sizes.
             layers: Ascending indices from 0 to count - 1, see `resolve_layers`.
+            run: What runs the network in place of `outputs`.
 
         Returns:
             Features of kind `tokens` or `maps`.
@@ -165,7 +186,7 @@ class Backbone(nn.Module):
         self.check_size(height, width)
         grid = (height // self.multiple, width // self.multiple) if self.kind == "tokens" else None
         try:
-            outputs = tuple(self._tap.read(self._network(), images, list(layers)))
+            outputs = (run or self.outputs)(images, tuple(layers))
         except torch.OutOfMemoryError:
             raise
         except (AssertionError, RuntimeError) as error:
@@ -182,18 +203,23 @@ class Backbone(nn.Module):
             )
         return Features(self.kind, outputs, grid)
 
-    def embedding(self, images: torch.Tensor) -> Features:
+    def embedding(self, images: torch.Tensor, run: Run | None = None) -> Features:
         """Compute the embedding: CLIP's projected vector, or all tokens after the final norm; unit vectors.
+
+        Args:
+            images: As for `intermediate`.
+            run: What runs the network in place of `outputs`.
+
+        Returns:
+            Features of kind `embedding`.
 
         Raises:
             ArgumentError: If the catalogue gives the backbone no embedding.
         """
+        kind = self.kind_of("embedding")
         self.check_size(*images.shape[-2:])
-        net = self._network()
-        vectors = net.forward_features(images)
-        if self.entry.embedding == "projection":
-            vectors = net.forward_head(vectors)[:, None]
-        return Features(self.kind_of("embedding"), (nn.functional.normalize(vectors, dim=-1),))
+        (vectors,) = (run or self.outputs)(images, None)
+        return Features(kind, (nn.functional.normalize(vectors, dim=-1),))
 
 
 def load_backbone(name: str, *, weights: str | Path | None = None, window: int | None = None) -> Backbone:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from typing_extensions import Unpack
@@ -15,10 +16,10 @@ from innersight.errors import ArgumentError, first_line, unknown_name
 from innersight.metric.config import MetricConfig, Overrides, parse_layers
 from innersight.metric.module import Metric
 from innersight.metric.presets import find_preset
+from innersight.runtime.choice import Runtime, check_choice, start_runtime
 from innersight.windows import InputPolicy
 
 _DEVICES = ("cpu", "cuda")
-PRECISIONS = {"fp32": torch.float32, "fp64": torch.float64}
 
 
 def create_metric(
@@ -27,15 +28,18 @@ def create_metric(
     weights: str | Path | None = None,
     device: str | torch.device = "cpu",
     precision: str = "fp32",
+    runtime: str = "torch",
     **overrides: Unpack[Overrides],
 ) -> Metric:
     """Make a metric: a torch module, frozen, in evaluation mode.
 
     Args:
-        metric: Name of a preset: `lite` or `paper`.
+        metric: Name of a preset, `lite` or `paper`; fields may be changed in it, see `parse_metric`.
         weights: A file of weights instead of the usual places.
         device: Where to compute; `auto` takes a CUDA device if there is one, else the CPU.
-        precision: `fp32` or `fp64`.
+        precision: `fp32` or `fp64`; `fp16` or `bf16` has the network compute its products so, and is for GPUs.
+        runtime: What runs the network: `torch`, `torch-compile`, `openvino` (CPU), or `auto`: OpenVINO where it fits
+            and is installed.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
             normalisation, distance, layer_pooling, position_pooling, seed. `input` takes its text form too, `layers`
             'last-4' and '0,3,-1'. A pooling of the preset that an overridden distance has no use for becomes None.
@@ -52,14 +56,92 @@ def create_metric(
         >>> metric.layers, metric.config.distance
         ((3, 4), 'channel-cos')
     """
-    if not isinstance(precision, str) or precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
+    (ready,) = create_metrics(
+        [metric], weights=weights, device=device, precision=precision, runtime=runtime, **overrides
+    ).values()
+    return ready
+
+
+def create_metrics(
+    metrics: Sequence[str],
+    *,
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    precision: str = "fp32",
+    runtime: str = "torch",
+    **overrides: Unpack[Overrides],
+) -> dict[str, Metric]:
+    """Make several metrics that share their networks.
+
+    Args:
+        metrics: As `metric` of `create_metric`, each once.
+        weights: See `create_metric`, like all that follows.
+        device: See there.
+        precision: See there.
+        runtime: See there.
+        **overrides: For all of them; what is changed in a metric's own text comes first.
+
+    Returns:
+        The metrics by the text they were asked for with.
+
+    Raises:
+        ArgumentError: As `create_metric`, or if a metric comes twice.
+        WeightsError: As `create_metric`.
+
+    Example:
+        >>> both = create_metrics(["lite", "lite:distance=l2"])
+        >>> both["lite"].backbone is both["lite:distance=l2"].backbone
+        True
+    """
+    doubled = [name for index, name in enumerate(metrics) if name in metrics[:index]]
+    if doubled:
+        raise ArgumentError(f"Argument `metrics` must name each metric once, but got {doubled[0]!r} twice.")
     target = find_device(device)
-    config = configure(metric, **overrides)
-    find_distance(config.distance)  # before the seconds that a network takes
-    backbone = load_backbone(config.backbone, weights=weights, window=config.input.window)
-    config = _drop_unused_poolings(config, backbone, asked=overrides)
-    return Metric(config, backbone).to(device=target, dtype=PRECISIONS[precision])
+    configs = {}
+    for text in metrics:
+        preset, own = parse_metric(text)
+        asked: Overrides = {**overrides, **own}
+        config = configure(preset, **asked)
+        find_distance(config.distance)  # before the seconds that a network takes
+        configs[text] = config, asked
+    check_choice(runtime, precision)
+    exact = torch.float64 if precision == "fp64" else torch.float32
+    networks: dict[tuple[str, int | None], tuple[Backbone, Runtime]] = {}
+    made = {}
+    for text, (config, asked) in configs.items():
+        built_for = config.backbone, config.input.window
+        if built_for not in networks:
+            backbone = load_backbone(config.backbone, weights=weights, window=config.input.window)
+            networks[built_for] = backbone, start_runtime(backbone, runtime, precision, target)
+        backbone, running = networks[built_for]
+        config = _drop_unused_poolings(config, backbone, asked)
+        made[text] = Metric(config, backbone, running).to(device=target, dtype=exact)
+    return made
+
+
+def parse_metric(text: str) -> tuple[str, Overrides]:
+    """Read a preset's name and the fields that are changed in it: `NAME[:FIELD=VALUE]...`.
+
+    Raises:
+        ArgumentError: If a part is not FIELD=VALUE.
+
+    Example:
+        >>> parse_metric("paper:distance=cos:layers=0,3")
+        ('paper', {'distance': 'cos', 'layers': '0,3'})
+    """
+    if not isinstance(text, str):
+        find_preset(text)  # says what a preset is
+    preset, *parts = text.split(":")
+    changes: dict[str, Any] = {}
+    for part in parts:
+        field, equals, value = part.partition("=")
+        if not equals or not value or field in changes:
+            raise ArgumentError(
+                f"A metric is a preset's name and fields changed in it, such as 'paper:distance=cos:layers=last-4', "
+                f"but got {text!r}."
+            )
+        changes[field] = int(value) if field == "seed" and value.isdecimal() else value
+    return preset, cast(Overrides, changes)
 
 
 def configure(preset: str, **overrides: Unpack[Overrides]) -> MetricConfig:

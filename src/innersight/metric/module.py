@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import torch
@@ -17,6 +18,8 @@ from innersight.images.checking import check_images, check_pair
 from innersight.images.resizing import fit_short_side, resize
 from innersight.metric.config import MetricConfig
 from innersight.metric.views import Views
+from innersight.runtime.choice import Runtime
+from innersight.runtime.eager import Eager
 from innersight.windows import WindowGrid
 
 _Comparison: TypeAlias = Callable[[Features, Features], torch.Tensor]
@@ -36,6 +39,7 @@ class Metric(nn.Module):
     Args:
         config: The configuration; its poolings must be None exactly where its distance leaves nothing to pool.
         backbone: The network with its weights.
+        runtime: What runs the network; torch unless told.
 
     Attributes:
         is_differentiable: True.
@@ -62,10 +66,11 @@ class Metric(nn.Module):
     is_differentiable = True
     higher_is_better = False
 
-    def __init__(self, config: MetricConfig, backbone: Backbone) -> None:
+    def __init__(self, config: MetricConfig, backbone: Backbone, runtime: Runtime | None = None) -> None:
         super().__init__()
         self.config = config
         self.backbone = backbone
+        self.runtime = runtime or Eager(backbone)
         kind = backbone.kind_of(config.features)
         self.rule = find_rule(config.distance, kind, _whose(config, backbone))
         self.layers = resolve_layers(config.layers, backbone.count) if kind != "embedding" else (0,)
@@ -123,13 +128,31 @@ class Metric(nn.Module):
             >>> metric.compare(reference, metric.look(torch.rand(5, 3, 96, 128))).shape
             torch.Size([5])
         """
+        seen = list(self.look_in_parts(images, layers))
+        joined = tuple(torch.cat(parts) for parts in zip(*(part.features.layers for part in seen), strict=True))
+        return replace(seen[0], features=replace(seen[0].features, layers=joined))
+
+    def look_in_parts(self, images: torch.Tensor, layers: tuple[int, ...] | None = None) -> Iterator[Views]:
+        """Compute what the network sees of images, some windows at a time, for images whose features fill the memory.
+
+        A score is the mean of the parts' scores, each weighted by the part's windows.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            layers: As for `look`.
+
+        Yields:
+            The features of the next windows; of the images themselves, all at once, where they are seen whole.
+
+        Raises:
+            ArgumentError: As for a score.
+        """
         check_images("images", images, dtype=self.dtype, device=self.device)
         kept = self.layers if layers is None else layers
         with _own_precision(self.device):
             prepared = self._prepare(images)
-            seen = list(self._see(prepared, kept))
-        joined = tuple(torch.cat(parts) for parts in zip(*(part.layers for part in seen), strict=True))
-        return Views(Features(seen[0].kind, joined, seen[0].grid), kept, images.shape[0], _size(prepared), self.sight)
+            for features in self._see(prepared, kept):
+                yield Views(features, kept, images.shape[0], _size(prepared), self.sight)
 
     def compare(self, reference: Views, distorted: Views) -> torch.Tensor:
         """Score what was seen by `look`: the same scores as of the images, within rounding.
@@ -145,23 +168,22 @@ class Metric(nn.Module):
             ArgumentError: If the images were seen at different sizes or with another `sight`, their numbers don't
                 fit, or a layer is missing.
         """
-        if reference.size != distorted.size or reference.batch not in (1, distorted.batch):
-            raise ArgumentError(
-                "Arguments `reference` and `distorted` must be of images of one size, the reference of one image or of "
-                f"as many, but got {reference.batch} seen at {reference.size}, {distorted.batch} at {distorted.size}."
-            )
-        for name, views in (("reference", reference), ("distorted", distorted)):
-            if views.sight != self.sight:
-                raise ArgumentError(
-                    f"Argument `{name}` was seen as {views.sight}, but this metric looks as {self.sight}."
-                )
-            missing = sorted({*self.layers} - {*views.layers})
-            if missing:
-                raise ArgumentError(f"Argument `{name}` lacks the layers {missing}: look with layers that hold them.")
-        batch = distorted.batch
-        with _own_precision(self.device):
-            seen = (views.parts(_windows_at_once(batch), batch, self.layers) for views in (reference, distorted))
-            return _mean_over_windows(zip(*seen, strict=True), batch, self._score)
+        return self._compare_views(reference, distorted, self._score)
+
+    def compare_layers(self, reference: Views, distorted: Views) -> torch.Tensor:
+        """Compute the distance of each layer alone of what was seen by `look`; see `per_layer`.
+
+        Args:
+            reference: Of N images, or of one that all distorted ones are compared with.
+            distorted: Of N images.
+
+        Returns:
+            (N, layers), in the order of `layers`.
+
+        Raises:
+            ArgumentError: As for `compare`.
+        """
+        return self._compare_views(reference, distorted, self._score_layers)
 
     def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Compute the distance of each layer alone.
@@ -220,7 +242,7 @@ class Metric(nn.Module):
         config = self.config
         return (
             f"{self._network} {self.backbone.weights.digest}, {config.features}, input {config.input}, "
-            f"normalisation {config.normalisation}, {self.dtype}"
+            f"normalisation {config.normalisation}, {self.precision}"
         )
 
     def seen_pixels(self, height: int, width: int) -> int:
@@ -244,6 +266,13 @@ class Metric(nn.Module):
     def dtype(self) -> torch.dtype:
         """The dtype scores are computed in; change it with `metric.to(torch.float64)`."""
         return self.backbone.mean.dtype
+
+    @property
+    def precision(self) -> str:
+        """The dtype scores are computed in, and that of the network's products where it is a shorter one."""
+        own = str(self.dtype).removeprefix("torch.")
+        reduced = self.runtime.reduced
+        return f"{own} ({str(reduced).removeprefix('torch.')} in the network)" if reduced is not None else own
 
     @property
     def device(self) -> torch.device:
@@ -270,7 +299,7 @@ class Metric(nn.Module):
         return (
             f"innersight {__version__} {config.preset}: {self._network} (weights {weights.digest[:19]}), {features}, "
             f"input {config.input}, normalisation {config.normalisation}, "
-            f"{', '.join([config.distance + seed, *poolings])}, {str(self.dtype).removeprefix('torch.')}"
+            f"{', '.join([config.distance + seed, *poolings])}, {self.precision}"
         )
 
     def describe(self) -> dict[str, Any]:
@@ -292,7 +321,8 @@ class Metric(nn.Module):
             "layer_pooling": config.layer_pooling,
             "window_pooling": "mean" if config.input.window else None,
             "seed": config.seed if config.distance == "swd" else None,
-            "precision": str(self.dtype).removeprefix("torch."),
+            "precision": self.precision,
+            "runtime": self.runtime.name,
             "device": str(self.device),
             "citation": self.citation,
         }
@@ -323,8 +353,8 @@ class Metric(nn.Module):
 
     def _features(self, views: torch.Tensor, layers: tuple[int, ...]) -> Features:
         if self.config.features == "embedding":
-            return self.backbone.embedding(views)
-        return self.backbone.intermediate(views, layers)
+            return self.backbone.embedding(views, self.runtime)
+        return self.backbone.intermediate(views, layers, self.runtime)
 
     def _see(self, images: torch.Tensor, layers: tuple[int, ...]) -> Iterator[Features]:
         """Run the network over prepared images, some windows at a time."""
@@ -343,6 +373,25 @@ class Metric(nn.Module):
             # The two pass separately: in one batch, equal images could differ by rounding.
             seen = (self._see(self._prepare(images), self.layers) for images in (reference, distorted))
             return _mean_over_windows(zip(*seen, strict=True), reference.shape[0], function)
+
+    def _compare_views(self, reference: Views, distorted: Views, function: _Comparison) -> torch.Tensor:
+        if reference.size != distorted.size or reference.batch not in (1, distorted.batch):
+            raise ArgumentError(
+                "Arguments `reference` and `distorted` must be of images of one size, the reference of one image or of "
+                f"as many, but got {reference.batch} seen at {reference.size}, {distorted.batch} at {distorted.size}."
+            )
+        for name, views in (("reference", reference), ("distorted", distorted)):
+            if views.sight != self.sight:
+                raise ArgumentError(
+                    f"Argument `{name}` was seen as {views.sight}, but this metric looks as {self.sight}."
+                )
+            missing = sorted({*self.layers} - {*views.layers})
+            if missing:
+                raise ArgumentError(f"Argument `{name}` lacks the layers {missing}: look with layers that hold them.")
+        batch = distorted.batch
+        with _own_precision(self.device):
+            seen = (views.parts(_windows_at_once(batch), batch, self.layers) for views in (reference, distorted))
+            return _mean_over_windows(zip(*seen, strict=True), batch, function)
 
     def _score(self, reference: Features, distorted: Features) -> torch.Tensor:
         if isinstance(self.rule, Stacked):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from innersight.backbones.features import Features
 
@@ -37,6 +39,15 @@ class Views:
     def nbytes(self) -> int:
         """Memory the features take, bytes."""
         return sum(layer.nbytes for layer in self.features.layers)
+
+    def one(self, index: int) -> Views:
+        """Return what was seen of one of the N images."""
+        layers = (layer.view(self.windows, self.batch, *layer.shape[1:])[:, index] for layer in self.features.layers)
+        return replace(self, features=replace(self.features, layers=tuple(layers)), batch=1)
+
+    def to(self, device: torch.device) -> Views:
+        """Return the same on another device."""
+        return replace(self, features=replace(self.features, layers=tuple(x.to(device) for x in self.features.layers)))
 
     def parts(self, windows: int, batch: int, layers: tuple[int, ...]) -> Iterator[Features]:
         """Walk through the features, some windows at a time.

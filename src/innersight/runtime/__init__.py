@@ -1,0 +1,1 @@
+"""What runs the network: torch as it is, torch.compile, or OpenVINO, behind one small interface."""
