@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 from skimage import data
 
 import innersight
+from innersight.errors import ArgumentError
 from innersight.scoring.engine import score_pairs
 from innersight.scoring.pair import read_pair, score_images
 
@@ -38,9 +39,12 @@ def metrics(vit_weights: Path) -> dict[str, innersight.Metric]:
 
 
 @pytest.mark.parametrize("memory_limit", [2 << 30, 60 << 20, 1])
-@pytest.mark.parametrize("workers", [1, 3])
-def test_scores_do_not_depend_on_memory_workers_or_company(pairs, metrics, memory_limit: int, workers: int) -> None:
-    results = list(score_pairs(pairs, metrics, memory_limit=memory_limit, workers=workers))
+@pytest.mark.parametrize(("workers", "batch_size"), [(1, 1), (3, 1), (2, 4)])
+def test_scores_do_not_depend_on_memory_workers_or_company(
+    pairs, metrics, memory_limit: int, workers: int, batch_size: int
+) -> None:
+    options = {"memory_limit": memory_limit, "workers": workers, "batch_size": batch_size}
+    results = list(score_pairs(pairs, metrics, **options))
     assert [result.error for result in results] == [None] * 6
     for (reference, distorted), result in zip(pairs, results, strict=True):
         for name, metric in metrics.items():
@@ -49,7 +53,22 @@ def test_scores_do_not_depend_on_memory_workers_or_company(pairs, metrics, memor
     assert all(value == 0 for result in results[4:] for value in result.scores.values())  # identical
 
 
-def test_each_reference_is_seen_once_and_metrics_share_a_look(pairs, metrics, monkeypatch) -> None:
+def test_scores_do_not_depend_on_the_order_of_the_rows(pairs, metrics) -> None:
+    backwards = list(score_pairs(pairs[::-1], metrics))[::-1]
+    for there, here in zip(score_pairs(pairs, metrics), backwards, strict=True):
+        assert there.scores == pytest.approx(here.scores, rel=1e-5)
+
+
+def test_equal_pixels_in_files_of_two_kinds_score_exactly_0_in_a_batch(pairs, metrics, tmp_path: Path) -> None:
+    image = Image.open(pairs[0][0])
+    image.save(tmp_path / "copy.bmp")
+    rows = [(pairs[0][0], tmp_path / "copy.bmp"), *pairs[:3]]
+    (result, *_) = score_pairs(rows, metrics, batch_size=4, with_layers=True)
+    assert set(result.scores.values()) == {0.0}
+    assert {name: len(values) for name, values in result.per_layer.items()} == {"lite": 5, "l2": 2, "jsd": 12}
+
+
+def count_looks(monkeypatch) -> list[tuple[str, tuple[int, ...]]]:
     looks: list[tuple[str, tuple[int, ...]]] = []
     original = innersight.Metric.look
 
@@ -58,28 +77,100 @@ def test_each_reference_is_seen_once_and_metrics_share_a_look(pairs, metrics, mo
         return original(self, images, layers)
 
     monkeypatch.setattr(innersight.Metric, "look", look)
+    return looks
+
+
+def test_each_reference_is_seen_once_and_metrics_share_a_look(pairs, metrics, monkeypatch) -> None:
+    looks = count_looks(monkeypatch)
     list(score_pairs(pairs, metrics))
     by_backbone = {name: [layers for alias, layers in looks if alias == name] for name, _ in looks}
     assert len(by_backbone) == 2  # three metrics, two sights
     for layers in by_backbone.values():
-        assert len(layers) == 1 + 2 + 6  # a probe of the memory, two references, six distorted images
+        assert len(layers) == 2 + 6  # two references, six distorted images
     assert set(by_backbone["vit_tiny_patch16_224.augreg_in21k_ft_in1k"]) == {tuple(range(12))}
 
 
-def test_files_are_read_once_and_only_a_few_rows_ahead(pairs, metrics, monkeypatch) -> None:
+def test_a_shuffled_list_sees_each_reference_once_though_not_all_fit(metrics, tmp_path: Path, monkeypatch) -> None:
+    image = Image.fromarray(data.coffee())
+    for index in range(10):
+        image.crop((20 * index, 0, 20 * index + 300, 240)).save(tmp_path / f"{index}.png")
+    rows = [(tmp_path / f"{index % 5}.png", tmp_path / f"{5 + index // 5}.png") for index in range(10)]
+    looks = count_looks(monkeypatch)
+    lite, small = {"lite": metrics["lite"]}, 12 << 20  # two of the references and the work on one row
+    unplanned = list(score_pairs(rows, lite, memory_limit=small, workers=1, ahead=1))
+    assert len(looks) > 5 + 10  # references come and go
+    looks.clear()
+    assert list(score_pairs(rows, lite, memory_limit=small, workers=1)) == unplanned
+    assert len(looks) == 5 + 10
+
+
+def test_features_beyond_the_memory_are_compared_window_by_window_in_one_pass(pairs, metrics, monkeypatch) -> None:
+    looks = count_looks(monkeypatch)
+    windows: list[int] = []
+    original = innersight.Metric.look_in_parts
+
+    def look_in_parts(self, images, layers=None):
+        windows.append(len(layers))
+        return original(self, images, layers)
+
+    monkeypatch.setattr(innersight.Metric, "look_in_parts", look_in_parts)
+    two = {name: metrics[name] for name in ("l2", "jsd")}
+    (result,) = score_pairs(pairs[:1], two, memory_limit=1 << 20)
+    assert set(result.scores) == {"l2", "jsd"}
+    assert looks == []
+    assert windows == [12, 12, 12]  # the probe, and either image once for both metrics
+
+
+def test_rows_are_taken_and_files_are_read_only_some_way_ahead(pairs, metrics, monkeypatch) -> None:
     read: list[Path] = []
 
     def reading(path: Path):
         read.append(path)
         return innersight.read_image(path)
 
-    monkeypatch.setattr("innersight.scoring.engine.read_image", reading)
-    endless = (pairs[n % 6] for n in range(10**9))
-    results = score_pairs(endless, {"lite": metrics["lite"]}, workers=2)
+    monkeypatch.setattr("innersight.scoring.sights.read_image", reading)
+    taken = []
+
+    def endless():
+        for n in range(10**9):
+            taken.append(n)
+            yield pairs[n % 6]
+
+    results = score_pairs(endless(), {"lite": metrics["lite"]}, workers=2, ahead=50)
     for _ in range(3):
         next(results)
     results.close()
-    assert len(read) <= 2 + 3 + 2 * 4  # references, rows taken, rows ahead
+    assert len(taken) <= 51
+    assert len(read) <= 2 + 26 + 2 * 4  # references, rows that come before the third in the plan, rows under way
+
+
+def test_a_reference_that_fails_is_read_once(pairs, metrics, tmp_path: Path, monkeypatch) -> None:
+    read: list[Path] = []
+
+    def reading(path: Path):
+        read.append(path)
+        return innersight.read_image(path)
+
+    monkeypatch.setattr("innersight.scoring.sights.read_image", reading)
+    (tmp_path / "text.png").write_text("no image")
+    results = list(score_pairs([(tmp_path / "text.png", pairs[0][1])] * 20, {"lite": metrics["lite"]}))
+    assert all("not an image" in result.error for result in results)
+    assert len(read) == 1
+
+
+def test_an_error_that_is_no_fault_of_the_input_ends_the_run(pairs, metrics, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a fault of the code")
+
+    monkeypatch.setattr("innersight.scoring.sights.read_image", broken)
+    with pytest.raises(ZeroDivisionError):
+        list(score_pairs(pairs, metrics))
+
+
+@pytest.mark.parametrize("option", ["workers", "batch_size", "memory_limit"])
+def test_numbers_are_from_1(pairs, metrics, option: str) -> None:
+    with pytest.raises(ArgumentError, match=f"Argument `{option}` must be a whole number from 1, but got 0"):
+        next(score_pairs(pairs, metrics, **{option: 0}))
 
 
 def test_what_cannot_be_scored_gets_its_error_and_the_rest_goes_on(pairs, metrics, tmp_path: Path) -> None:

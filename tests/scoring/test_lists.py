@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from innersight.errors import ArgumentError
 from innersight.scoring.lists import open_list, pair_folders
@@ -16,19 +18,29 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_csv_and_json_lines_give_the_same_rows_with_all_columns(tmp_path: Path) -> None:
+def test_csv_json_lines_and_parquet_give_the_same_rows_with_all_columns(tmp_path: Path) -> None:
     table = write(tmp_path / "a.csv", 'reference,distorted,"note, long"\na.png,b.png,"x ""y"""\nü.png,c.png,\n')
     lines = write(
         tmp_path / "a.jsonl",
         '{"reference": "a.png", "distorted": "b.png", "note, long": "x \\"y\\""}\n\n'
         '{"reference": "ü.png", "distorted": "c.png", "note, long": ""}\n',
     )
-    for path in (table, lines):
+    parquet.write_table(pyarrow.Table.from_pylist(list(open_list(lines).rows())), columnar := tmp_path / "a.parquet")
+    for path in (table, lines, columnar):
         opened = open_list(path)
         rows = list(opened.rows())
         assert rows == list(opened.rows())
         assert rows[0] == {"reference": "a.png", "distorted": "b.png", "note, long": 'x "y"'}
         assert opened.paths(rows[1]) == (tmp_path / "ü.png", tmp_path / "c.png")
+
+
+def test_a_parquet_list_that_is_damaged_or_without_its_library_is_one_clear_error(tmp_path: Path, monkeypatch) -> None:
+    path = write(tmp_path / "a.parquet", "PAR1 no more")
+    with pytest.raises(ArgumentError, match=r"a\.parquet' can't be read as parquet: "):
+        open_list(path)
+    monkeypatch.setattr("innersight.scoring.lists.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ArgumentError, match=r"need pyarrow: pip install 'innersight\[parquet\]'"):
+        open_list(path)
 
 
 def test_columns_have_the_names_that_are_said(tmp_path: Path) -> None:
@@ -47,7 +59,7 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", "", r"one of \(\.csv, \.jsonl\), but got"),
+        ("a.txt", "", r"one of \(\.csv, \.jsonl, \.parquet\), but got"),
         ("a.csv", "", "has no rows"),
         ("a.csv", "reference,distorted\n", "has no rows"),
         (

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import json
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from innersight.errors import ArgumentError
-from innersight.scoring.engine import RowScore
 from innersight.scoring.lists import open_list
-from innersight.scoring.results import Journal, check_output, write_results
+from innersight.scoring.results import Journal, check_output, read_record, write_record, write_results
+from innersight.scoring.sights import RowScore
 
 RUN = {"list": "sha256:1", "metrics": {"lite": {"layers": [0, 1], "weights": {"digest": "sha256:a"}}}}
 ROWS = [
@@ -21,31 +24,35 @@ ROWS = [
 ]
 
 
-def journal_of(out: Path, rows: list[RowScore]) -> Journal:
+ORDER = [2, 0, 1]  # in which they are done
+
+
+def written(out: Path) -> Journal:
     journal = Journal(out, RUN, resume=False, overwrite=False)
-    for row in rows:
-        journal.add(row)
+    for row in ORDER:
+        journal.add(row, ROWS[row])
     journal.close()
     return journal
 
 
 def test_a_journal_cut_at_any_byte_resumes_with_the_whole_rows_before_it(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    whole = journal_of(out, ROWS).path.read_bytes()
+    whole = written(out).path.read_bytes()
     ends = [index + 1 for index, byte in enumerate(whole) if byte == ord("\n")]
     for cut in range(ends[0], len(whole) + 1):
         (tmp_path / "out.csv.journal").write_bytes(whole[:cut])
         journal = Journal(out, RUN, resume=True, overwrite=False)
         assert journal.done == sum(end <= cut for end in ends) - 1
-        for row in ROWS[journal.done :]:
-            journal.add(row)
-        assert list(journal.rows()) == ROWS
+        assert [row in journal for row in ORDER] == [True] * journal.done + [False] * (3 - journal.done)
+        for row in ORDER[journal.done :]:
+            journal.add(row, ROWS[row])
+        assert list(journal.results()) == ROWS
         journal.close()
 
 
 def test_another_run_is_refused_with_what_changed(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    journal_of(out, ROWS)
+    written(out)
     changed = {"list": "sha256:2", "metrics": {"lite": {"layers": [0], "weights": {"digest": "sha256:a"}}}}
     with pytest.raises(ArgumentError) as error:
         Journal(out, changed, resume=True, overwrite=False)
@@ -64,14 +71,20 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert out.read_text() == "precious"
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def read_rows(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        return parquet.read_table(path).to_pylist()
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file)) if path.suffix == ".csv" else [json.loads(line) for line in file]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_every_column_is_kept_and_every_score_to_its_last_digit(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "list.csv").write_text('reference,distorted,note\na,b,"x, y"\nc,d,\ne,f,ü\n', encoding="utf-8")
     pairs = open_list(tmp_path / "list.csv")
     out = tmp_path / f"out.{suffix}"
-    write_results(out, pairs, journal_of(out, ROWS), ["lite"], with_layers=False)
-    with out.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file)) if suffix == "csv" else [json.loads(line) for line in file]
+    assert write_results(out, pairs, written(out), ["lite"], with_layers=False) == 1
+    rows = read_rows(out)
     assert [row["note"] for row in rows] == ["x, y", "", "ü"]
     assert [float(row["score"]) for row in (rows[0], rows[2])] == [0.1, 1 / 3]
     assert rows[1]["score"] in ("", None)
@@ -79,11 +92,77 @@ def test_every_column_is_kept_and_every_score_to_its_last_digit(tmp_path: Path, 
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_parquet_to_parquet_keeps_the_types_of_all_columns(tmp_path: Path) -> None:
+    day = datetime.date(2026, 11, 23)
+    table = pyarrow.table(
+        {
+            "reference": ["a", "c", "e"],
+            "distorted": ["b", "d", "f"],
+            "votes": pyarrow.array([1, None, 3], pyarrow.int16()),
+            "day": [day] * 3,
+        }
+    )
+    parquet.write_table(table, tmp_path / "list.parquet")
+    pairs = open_list(tmp_path / "list.parquet")
+    for suffix in ("parquet", "jsonl", "csv"):
+        out = tmp_path / f"out.{suffix}"
+        write_results(out, pairs, written(out), ["lite"], with_layers=True)
+        assert str(read_rows(out)[0]["day"]) == "2026-11-23"
+    schema = parquet.read_schema(tmp_path / "out.parquet")
+    assert {field.name: str(field.type) for field in schema} == {
+        "reference": "string",
+        "distorted": "string",
+        "votes": "int16",
+        "day": "date32[day]",
+        "score": "double",
+        "per_layer": "list<element: double>",
+        "error": "string",
+    }
+
+
+def test_rows_of_different_columns_keep_them_all(tmp_path: Path) -> None:
+    lines = [{"a": 1}, {"b": [1, 2]}, {"a": 2.5}]
+    (tmp_path / "list.jsonl").write_text(
+        "".join(json.dumps({"reference": "r", "distorted": "d", **line}) + "\n" for line in lines)
+    )
+    pairs = open_list(tmp_path / "list.jsonl")
+    for suffix in ("csv", "parquet"):
+        out = tmp_path / f"out.{suffix}"
+        write_results(out, pairs, written(out), ["lite"], with_layers=False)
+        rows = read_rows(out)
+        assert list(rows[0]) == ["reference", "distorted", "a", "b", "score", "error"]
+        assert [float(rows[0]["a"]), float(rows[2]["a"])] == [1, 2.5]
+        assert rows[1]["b"] in ("[1, 2]", [1, 2])
+
+
+def test_columns_that_parquet_cannot_hold_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "list.jsonl").write_text(
+        "".join(json.dumps({"reference": "r", "distorted": "d", "a": value}) + "\n" for value in (1, "text", 2))
+    )
+    out = tmp_path / "out.parquet"
+    with pytest.raises(ArgumentError, match=r"don't fit the types of Parquet: .* Write \.csv or \.jsonl\."):
+        write_results(out, open_list(tmp_path / "list.jsonl"), written(out), ["lite"], with_layers=False)
+    assert not out.exists()
+
+
+def test_a_finished_run_leaves_a_record_of_what_decided_it(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    assert read_record(out, RUN) is None
+    out.write_text("a,b\n")
+    with pytest.raises(ArgumentError, match="without a record of its run: use --overwrite"):
+        read_record(out, RUN)
+    write_record(out, RUN, rows=3, failed=1)
+    assert json.loads((tmp_path / "out.csv.run.json").read_text())["run"] == RUN
+    assert read_record(out, RUN) == (3, 1)
+    with pytest.raises(ArgumentError, match="is of another run; changed: list was 'sha256:1', is 'sha256:2'"):
+        read_record(out, {**RUN, "list": "sha256:2"})
+
+
 def test_an_output_that_will_not_do_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("reference,distorted,score\na,b,1\n")
     pairs = open_list(tmp_path / "list.csv")
     for name, columns, message in (
-        ("out.txt", [], r"one of \(\.csv, \.jsonl\), but got"),
+        ("out.txt", [], r"one of \(\.csv, \.jsonl, \.parquet\), but got"),
         ("none/out.csv", [], "no folder"),
         ("list.csv", [], "would replace the list"),
         ("out.csv", ["score", "error"], "has a column 'score' already"),

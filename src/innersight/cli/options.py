@@ -21,7 +21,7 @@ LayerPooling = Annotated[str | None, typer.Option(help="sum or mean, over layers
 Seed = Annotated[int | None, typer.Option(help="Of swd's random directions.")]
 Weights = Annotated[Path | None, typer.Option(metavar="FILE", readable=False, help=".safetensors or .pth")]
 Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
-Precision = Annotated[str, typer.Option(help="fp32 or fp64.")]
+Precision = Annotated[str, typer.Option(help="fp32 or fp64; on a GPU fp16 or bf16.")]
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from innersight.errors import ImageError
 from innersight.metric.module import Metric
-from innersight.scoring.engine import score_pairs
+from innersight.scoring.cache import FeatureCache
+from innersight.scoring.engine import Auto, Engine
 from innersight.scoring.lists import PairList
-from innersight.scoring.results import Journal, check_output, result_columns, write_results
+from innersight.scoring.results import (
+    Journal,
+    check_output,
+    journal_of,
+    read_record,
+    result_columns,
+    write_record,
+    write_results,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,9 @@ def score_list(
     with_layers: bool = False,
     fail_fast: bool = False,
     memory_limit: int = 2 << 30,
-    workers: int = 2,
+    workers: int | Auto = "auto",
+    batch_size: int | Auto = "auto",
+    cache: FeatureCache | None = None,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> BatchOutcome:
     """Score a list and write its rows with `score` and `error`, in order, all columns kept.
@@ -50,13 +60,16 @@ def score_list(
     Args:
         pairs: From `open_list` or `pair_folders`.
         metrics: Ready metrics by name; one gives `score`, several give `score_NAME`.
-        out: A .csv or .jsonl file; it appears when all rows are done.
+        out: A .csv, .jsonl or .parquet file; it appears when all rows are done, and `OUT.run.json` with it, which holds
+            what decided the scores.
         resume: Go on from an earlier run of the same list, configuration and weights.
         overwrite: Drop an earlier run.
         with_layers: Write `per_layer` too.
         fail_fast: Stop at the first pair that can't be scored.
-        memory_limit: What kept references may take, bytes.
-        workers: Threads that read files.
+        memory_limit: See `innersight.score_pairs`, like all that follows.
+        workers: See there.
+        batch_size: See there.
+        cache: See there.
         on_row: Called with the number of rows done after each.
 
     Returns:
@@ -68,24 +81,35 @@ def score_list(
     """
     out = Path(out)
     check_output(out, pairs, result_columns(list(metrics), with_layers))
+    engine = Engine(
+        metrics,
+        with_layers=with_layers,
+        memory_limit=memory_limit,
+        workers=workers,
+        batch_size=batch_size,
+        cache=cache,
+    )
+    engine.warm_up(pairs.paths(next(iter(pairs.rows())))[0])  # decides the runtime, which is part of the record
     run = {
         "list": pairs.digest,
         "metrics": {name: metric.describe() for name, metric in metrics.items()},
         "per_layer": with_layers,
     }
+    if resume and not journal_of(out).exists() and (finished := read_record(out, run)) is not None:
+        return BatchOutcome(finished[0], *finished)
     journal = Journal(out, run, resume=resume, overwrite=overwrite)
     resumed = journal.done
     try:
-        left = (pairs.paths(row) for row in islice(pairs.rows(), journal.done, None))
-        for result in score_pairs(left, metrics, with_layers=with_layers, memory_limit=memory_limit, workers=workers):
+        rows = ((row, *pairs.paths(values)) for row, values in enumerate(pairs.rows()) if row not in journal)
+        for row, result in engine.run(rows):
             if result.error is not None and fail_fast:
-                raise ImageError(f"Row {journal.done + 1}: {result.error}")
-            journal.add(result)
+                raise ImageError(f"Row {row + 1}: {result.error}")
+            journal.add(row, result)
             on_row(journal.done)
     except BaseException:
         journal.close()
         raise
-    write_results(out, pairs, journal, list(metrics), with_layers)
-    failed = sum(result.error is not None for result in journal.rows())
+    failed = write_results(out, pairs, journal, list(metrics), with_layers)
+    write_record(out, run, journal.done, failed)
     journal.remove()
     return BatchOutcome(journal.done, resumed, failed)

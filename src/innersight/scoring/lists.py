@@ -1,21 +1,23 @@
-"""Lists of pairs: rows of a CSV or JSON Lines file, read as a stream, or two folders paired by name."""
+"""Lists of pairs: rows of a CSV, JSON Lines or Parquet file, read as a stream, or two folders paired by name."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from innersight.errors import ArgumentError
+from innersight.errors import ArgumentError, first_line
 from innersight.images.reading import FORMATS
 
-LIST_SUFFIXES = (".csv", ".jsonl")
+LIST_SUFFIXES = (".csv", ".jsonl", ".parquet")
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 _NAMED = 5
+_PARQUET_ROWS = 1024  # that are in memory at once
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ class PairList:
                         )
                 yield row
 
+    def columns(self) -> list[str]:
+        """Return the names of all columns, in order; those of JSON Lines may differ from row to row."""
+        if self.source is None or self.source.suffix.lower() != ".jsonl":
+            return list(next(iter(self.rows())))
+        return list(dict.fromkeys(column for row in self.rows() for column in row))
+
     def paths(self, row: Mapping[str, Any]) -> tuple[Path, Path]:
         """Return a row's reference and distorted file; relative names are relative to the list's folder."""
         folder = self.source.parent if self.source is not None else Path()
@@ -65,7 +73,7 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
     """Open a list of pairs.
 
     Args:
-        path: A .csv file with a header line, or a .jsonl file of one object a line.
+        path: A .csv file with a header line, a .jsonl file of one object a line, or a .parquet file.
         reference_column: The column that names the reference, relative to the list's folder.
         distorted_column: The column that names the distorted image, likewise.
 
@@ -128,6 +136,9 @@ def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> 
 
 def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, row) of a list file."""
+    if path.suffix.lower() == ".parquet":
+        yield from _read_parquet(path)
+        return
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             if path.suffix.lower() == ".csv":
@@ -147,6 +158,29 @@ def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     yield number, value
     except (csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ArgumentError(f"'{path}' can't be read as {path.suffix.lower()[1:]}: {error}") from error
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    require_parquet()
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            batches = file.iter_batches(batch_size=_PARQUET_ROWS)
+            yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ArgumentError(f"'{path}' can't be read as parquet: {first_line(error)}") from error
+
+
+def require_parquet() -> None:
+    """Check that Parquet files can be read and written here.
+
+    Raises:
+        ArgumentError: If not; it says what to install.
+    """
+    if importlib.util.find_spec("pyarrow") is None:
+        raise ArgumentError("Parquet files need pyarrow: pip install 'innersight[parquet]', or use .csv or .jsonl.")
 
 
 def _images_by_name(folder: Path) -> dict[str, list[Path]]:

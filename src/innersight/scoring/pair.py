@@ -76,7 +76,8 @@ def read_pair(reference: str | Path, distorted: str | Path) -> tuple[torch.Tenso
         ImageError: If a file can't be read as an image, or the sizes differ.
     """
     images = read_image(reference), read_image(distorted)
-    check_same_size(*images, names=(str(reference), str(distorted)))
+    (_, height, width), (_, other_height, other_width) = (image.shape for image in images)
+    check_same_size((height, width), (other_height, other_width), (str(reference), str(distorted)))
     return images
 
 

@@ -5,29 +5,30 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from innersight.errors import ArgumentError
-from innersight.scoring.engine import RowScore
-from innersight.scoring.lists import LIST_SUFFIXES, PairList
+from innersight.errors import ArgumentError, first_line
+from innersight.scoring.lists import LIST_SUFFIXES, PairList, require_parquet
+from innersight.scoring.sights import RowScore
+
+_PARQUET_ROWS = 16_384  # of a row group, which is what is in memory at once
 
 
 class Journal:
-    """The finished rows of a run, one JSON line each, behind a line that says which run.
+    """The finished rows of a run, in the order they were done, one JSON line each behind a line that says which run.
 
-    A row counts once its line is whole, so that whatever moment the process is killed at, nothing is lost but the row
-    it was at. It lies beside the output as `OUT.journal` and goes when the output is whole.
+    A row counts once its line is whole, so that whatever moment the process is killed at, nothing is lost but the rows
+    it was at. It lies beside the output as `OUT.journal` until the output is whole.
 
     Args:
         out: The output file.
         run: What decides the scores, JSON types; a journal of another run is refused.
         resume: Go on from the journal that is there.
         overwrite: Drop what is there.
-
-    Attributes:
-        done: Rows that are finished.
 
     Raises:
         ArgumentError: If there is an output or a journal and neither option is given, if both are, or if the journal to
@@ -37,24 +38,36 @@ class Journal:
     def __init__(self, out: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         if resume and overwrite:
             raise ArgumentError("Options --resume and --overwrite exclude each other.")
-        self.path = out.with_name(out.name + ".journal")
-        self.done = 0
+        self.path = journal_of(out)
+        self._run = run
+        self._lines = _Lines()
         if not resume and not overwrite:
             for path in (out, self.path):
                 if path.exists():
                     raise ArgumentError(f"'{path}' is there already: --resume goes on from it, --overwrite drops it.")
         if resume and self.path.exists():
-            self._check_and_trim(run)
-            self._file = self.path.open("a", encoding="utf-8")
-        else:
-            self._file = self.path.open("w", encoding="utf-8")
-            self._write(run)
+            self._check_and_trim()
+            self._file = self.path.open("ab")
+            return
+        self._file = self.path.open("wb")
+        self._write(run)
 
-    def _write(self, value: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(value, allow_nan=False) + "\n")
+    @property
+    def done(self) -> int:
+        """Rows that are finished."""
+        return self._lines.count
+
+    def __contains__(self, row: int) -> bool:
+        """Tell whether a row is finished."""
+        return self._lines.find(row) is not None
+
+    def _write(self, value: Mapping[str, Any]) -> int:
+        start = self._file.tell()
+        self._file.write((json.dumps(value, allow_nan=False) + "\n").encode())
         self._file.flush()
+        return start
 
-    def _check_and_trim(self, run: Mapping[str, Any]) -> None:
+    def _check_and_trim(self) -> None:
         """Compare the first line with this run and cut off a last line that is not whole."""
         whole = 0
         with self.path.open("rb") as file:
@@ -62,25 +75,29 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 if whole == 0:
-                    _refuse_another_run(json.loads(line), json.loads(json.dumps(run)), self.path)
+                    _refuse_another_run(json.loads(line), self._run, self.path)
                 else:
-                    self.done += 1
+                    self._lines.add(json.loads(line)["row"], whole)
                 whole += len(line)
         if whole == 0:
             raise ArgumentError(f"'{self.path}' holds no run to resume: use --overwrite.")
         os.truncate(self.path, whole)
 
-    def add(self, result: RowScore) -> None:
-        """Keep one more row."""
-        self._write({"scores": dict(result.scores), "per_layer": dict(result.per_layer), "error": result.error})
-        self.done += 1
+    def add(self, row: int, result: RowScore) -> None:
+        """Keep the result of one more row, by its number from 0."""
+        values = {"scores": dict(result.scores), "per_layer": dict(result.per_layer), "error": result.error}
+        self._lines.add(row, self._write({"row": row, **values}))
 
-    def rows(self) -> Iterator[RowScore]:
-        """Walk through the finished rows."""
-        with self.path.open(encoding="utf-8") as file:
-            next(file)
-            for line in file:
-                yield RowScore(**json.loads(line))
+    def results(self) -> Iterator[RowScore]:
+        """Walk through the finished rows in the list's order, up to the first that is missing."""
+        with self.path.open("rb") as file:
+            for row in count():
+                start = self._lines.find(row)
+                if start is None:
+                    return
+                file.seek(start)
+                values = json.loads(file.readline())
+                yield RowScore(values["scores"], values["per_layer"], values["error"])
 
     def close(self) -> None:
         """Leave the journal for a later resume."""
@@ -92,8 +109,58 @@ class Journal:
         self.path.unlink()
 
 
+class _Lines:
+    """Where the line of each row begins: 8 bytes a row, as lists have millions."""
+
+    def __init__(self) -> None:
+        self._starts = array("q")
+        self.count = 0
+
+    def add(self, row: int, start: int) -> None:
+        if row >= len(self._starts):
+            self._starts.extend([-1] * (row + 1 - len(self._starts)))
+        self.count += self._starts[row] < 0
+        self._starts[row] = start
+
+    def find(self, row: int) -> int | None:
+        found = self._starts[row] if row < len(self._starts) else -1
+        return None if found < 0 else found
+
+
+def journal_of(out: Path) -> Path:
+    """Return where the journal of an output lies."""
+    return out.with_name(out.name + ".journal")
+
+
+def write_record(out: Path, run: Mapping[str, Any], rows: int, failed: int) -> None:
+    """Leave `OUT.run.json` beside the output: what decided its scores, and how many rows and errors it has."""
+    record = {"rows": rows, "failed": failed, "run": run}
+    _record_of(out).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(out: Path, run: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the rows and errors of a finished output of this very run, or None if there is no output.
+
+    Raises:
+        ArgumentError: If the output is of another run, or without a record.
+    """
+    if not out.exists():
+        return None
+    try:
+        record = json.loads(_record_of(out).read_text(encoding="utf-8"))
+        there, rows, failed = record["run"], int(record["rows"]), int(record["failed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ArgumentError(f"'{out}' is there without a record of its run: use --overwrite.") from None
+    _refuse_another_run(there, run, out)
+    return rows, failed
+
+
+def _record_of(out: Path) -> Path:
+    return out.with_name(out.name + ".run.json")
+
+
 def _refuse_another_run(there: Mapping[str, Any], here: Mapping[str, Any], path: Path) -> None:
-    changed = list(_differences(there, here, ""))
+    changed = list(_differences(there, json.loads(json.dumps(here)), ""))
     if changed:
         raise ArgumentError(f"'{path}' is of another run; changed: {'; '.join(changed)}. Use --overwrite.")
 
@@ -118,7 +185,9 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
         raise ArgumentError(f"There is no folder '{out.parent}' to write results to: create it first.")
     if pairs.source is not None and out.exists() and out.samefile(pairs.source):
         raise ArgumentError(f"The results would replace the list '{out}': give them a name of their own.")
-    doubled = [column for column in columns if column in next(iter(pairs.rows()))]
+    if out.suffix.lower() == ".parquet":
+        require_parquet()
+    doubled = [column for column in columns if column in pairs.columns()]
     if doubled:
         raise ArgumentError(f"The list has a column {doubled[0]!r} already, as the results would: rename it first.")
 
@@ -135,23 +204,84 @@ def result_columns(metrics: Sequence[str], with_layers: bool) -> list[str]:
     return [*(f"score{ending}" for ending in endings), *layers, "error"]
 
 
-def write_results(out: Path, pairs: PairList, journal: Journal, metrics: Sequence[str], with_layers: bool) -> None:
-    """Write the list's rows with their results, in order, all columns kept; the file appears whole or not at all."""
+def write_results(out: Path, pairs: PairList, journal: Journal, metrics: Sequence[str], with_layers: bool) -> int:
+    """Write the list's rows with their results, in order, all columns kept; the file appears whole or not at all.
+
+    Returns:
+        How many rows have an error.
+    """
     added = result_columns(metrics, with_layers)
     partial = out.with_name(out.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer: Any = None
-        # An interrupted run has fewer results than the list has rows.
-        for row, result in zip(pairs.rows(), journal.rows(), strict=False):
+    failed = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal failed
+        failed = 0
+        for row, result in zip(pairs.rows(), journal.results(), strict=True):
+            failed += result.error is not None
             scores = [result.scores.get(name) for name in metrics]
             layers = [result.per_layer.get(name) for name in metrics] if with_layers else []
-            whole = {**row, **dict(zip(added, [*scores, *layers, result.error], strict=True))}
-            if out.suffix.lower() == ".jsonl":
-                file.write(json.dumps(whole, allow_nan=False) + "\n")
-                continue
-            if writer is None:
-                writer = csv.DictWriter(file, fieldnames=list(whole), lineterminator="\n")
-                writer.writeheader()
-            lists = {key: json.dumps(value) for key, value in whole.items() if isinstance(value, (list, dict))}
-            writer.writerow({**whole, **lists})
+            yield {**row, **dict(zip(added, [*scores, *layers, result.error], strict=True))}
+
+    match out.suffix.lower():
+        case ".csv":
+            _write_csv(partial, [*pairs.columns(), *added], rows())
+        case ".jsonl":
+            _write_json_lines(partial, rows())
+        case _:
+            _write_parquet(partial, pairs, added, rows)
     partial.replace(out)
+    return failed
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            lists = {key: json.dumps(value) for key, value in row.items() if isinstance(value, (list, dict))}
+            writer.writerow({**row, **lists})
+
+
+def _write_json_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            # JSON has no dates or decimals, which Parquet has: they are written as text.
+            file.write(json.dumps(row, allow_nan=False, default=str) + "\n")
+
+
+def _write_parquet(
+    path: Path, pairs: PairList, added: Sequence[str], rows: Callable[[], Iterator[dict[str, Any]]]
+) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = [*pairs.columns(), *added]
+
+    def parts() -> Iterator[list[dict[str, Any]]]:
+        walk = rows()
+        while some := list(islice(walk, _PARQUET_ROWS)):
+            yield [{column: row.get(column) for column in columns} for row in some]
+
+    own = {"score": pyarrow.float64(), "per_layer": pyarrow.list_(pyarrow.float64()), "error": pyarrow.string()}
+    try:
+        if pairs.source is not None and pairs.source.suffix.lower() == ".parquet":
+            listed = parquet.read_schema(pairs.source)
+        else:
+            # A column's type shows in no single part of the list: one walk finds the types, another writes.
+            listed = pyarrow.schema([])
+            for part in parts():
+                schema = pyarrow.Table.from_pylist(part).schema
+                listed = pyarrow.unify_schemas([listed, schema], promote_options="permissive")
+        fields = {field.name: field for field in listed}
+        for column in added:
+            kind = next(kind for kind in own if column == kind or column.startswith(f"{kind}_"))
+            fields[column] = pyarrow.field(column, own[kind])
+        schema = pyarrow.schema([fields[column] for column in columns])
+        with parquet.ParquetWriter(path, schema) as writer:
+            for part in parts():
+                writer.write_table(pyarrow.Table.from_pylist(part, schema=schema))
+    except pyarrow.ArrowException as error:
+        raise ArgumentError(
+            f"The list's columns don't fit the types of Parquet: {first_line(error)} Write .csv or .jsonl."
+        ) from error
