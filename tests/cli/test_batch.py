@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import json
 import os
 import re
@@ -12,8 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 from skimage import data
 from tests.cli.conftest import Run
 
@@ -76,7 +79,7 @@ def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path)
 def test_two_metrics_two_columns_and_json_lines(run: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:3]) + "\n")
     result = run("batch", "short.csv", "--out", "s.jsonl", "--metric", "lite", "--metric", "paper", "--backbone",
-                 "efficientnet-lite0", "--per-layer", "--memory-limit", "300MB")  # fmt: skip
+                 "efficientnet-lite0", "--per-layer", "--memory-limit", "300MB", "--runtime", "torch")  # fmt: skip
     assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in (listed / "s.jsonl").read_text().splitlines()]
     assert set(rows[0]) == {
@@ -86,15 +89,68 @@ def test_two_metrics_two_columns_and_json_lines(run: Run, listed: Path) -> None:
     assert len(rows[0]["per_layer_lite"]) == 5
 
 
-def test_pairs_that_fail_are_status_1_with_the_count(run: Run, listed: Path) -> None:
+def test_pairs_that_fail_are_status_1_with_the_count_and_so_when_the_finished_run_is_resumed(
+    run: Run, listed: Path
+) -> None:
     (listed / "some.csv").write_text("reference,distorted\nref.png,0.jpg\nref.png,missing.jpg\n")
-    result = run("batch", "some.csv", "--out", "s.csv")
-    assert result.returncode == 1
-    assert result.stderr == "innersight: 1 of 2 pairs could not be scored: see the column error of s.csv\n"
+    command = ("batch", "some.csv", "--out", "s.csv", "--runtime", "torch")
+    said = "innersight: 1 of 2 pairs could not be scored: see the column error of s.csv\n"
+    result = run(*command)
+    assert (result.returncode, result.stderr) == (1, said)
+    assert result.stdout == "2 rows, 1 with an error: s.csv (torch)\n"
     assert "No such file" in rows_of(listed / "s.csv")[1]["error"]
-    result = run("batch", "some.csv", "--out", "t.csv", "--fail-fast")
+    kept = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in listed.glob("s.csv*")}
+    assert {path.name for path in kept} == {"s.csv", "s.csv.run.json"}
+    result = run(*command, "--resume")
+    assert (result.returncode, result.stderr) == (1, said)
+    assert result.stdout == "2 rows (2 of them by an earlier run), 1 with an error: s.csv (torch)\n"
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in listed.glob("s.csv*")} == kept
+    result = run("batch", "some.csv", "--out", "t.csv", "--fail-fast", "--runtime", "torch")
     assert result.returncode == 2
     assert "Row 2: No such file" in result.stderr
+
+
+def test_runtimes_give_the_same_scores_and_the_last_line_names_the_one_that_ran(run: Run, listed: Path) -> None:
+    (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:5]) + "\n")
+    scores = {}
+    for runtime in ("torch", "openvino"):
+        result = run("batch", "short.csv", "--out", f"{runtime}.csv", "--runtime", runtime, "--workers", "2")
+        assert result.returncode == 0, result.stderr
+        assert re.fullmatch(rf"4 rows, 0 with an error: {runtime}\.csv \({runtime}( [\d.]+)?\)\n", result.stdout)
+        scores[runtime] = [float(row["score"]) for row in rows_of(listed / f"{runtime}.csv")]
+    assert scores["openvino"] == pytest.approx(scores["torch"], rel=1e-4)
+    assert scores["openvino"] != scores["torch"]  # two runtimes ran
+
+
+def test_a_cache_serves_parquet_runs_whose_columns_keep_their_types(run: Run, listed: Path) -> None:
+    columns = {
+        "reference": pyarrow.array(["ref.png"] * 3),
+        "distorted": pyarrow.array(["0.jpg", "9.jpg", "ref.png"]),
+        "votes": pyarrow.array([1, None, 3], pyarrow.int16()),
+        "day": pyarrow.array([datetime.date(2026, 11, 23)] * 3),
+    }
+    parquet.write_table(pyarrow.table(columns), listed / "list.parquet")
+    metrics = ("--metric", "lite", "--metric", "paper:distance=cos:layers=last-2", "--backbone", "efficientnet-lite0")
+    command = ("batch", "list.parquet", *metrics, "--cache", "cache", "--runtime", "torch", "--quiet")
+    for out in ("first.parquet", "second.parquet"):
+        result = run(*command, "--out", out)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert len(list((listed / "cache").iterdir())) == 3 * 2  # images, sights
+    assert (listed / "first.parquet").read_bytes() == (listed / "second.parquet").read_bytes()
+    table = parquet.read_table(listed / "first.parquet")
+    assert {field.name: str(field.type) for field in table.schema} == {
+        "reference": "string",
+        "distorted": "string",
+        "votes": "int16",
+        "day": "date32[day]",
+        "score_lite": "double",
+        "score_paper:distance=cos:layers=last-2": "double",
+        "error": "string",
+    }
+    rows = table.to_pylist()
+    assert [row["votes"] for row in rows] == [1, None, 3]
+    for name in ("score_lite", "score_paper:distance=cos:layers=last-2"):
+        assert rows[0][name] > rows[1][name] > rows[2][name] == 0
 
 
 def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
@@ -102,7 +158,7 @@ def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
         (listed / folder).mkdir()
     Image.open(listed / "ref.png").save(listed / "a" / "cup.png")
     Image.open(listed / "3.jpg").save(listed / "b" / "cup.bmp")
-    result = run("batch", "--reference-dir", "a", "--distorted-dir", "b", "--out", "s.csv")
+    result = run("batch", "--reference-dir", "a", "--distorted-dir", "b", "--out", "s.csv", "--runtime", "torch")
     assert result.returncode == 0, result.stderr
     assert rows_of(listed / "s.csv")[0]["distorted"] == "b/cup.bmp"
 
@@ -121,6 +177,14 @@ def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
             "no 'ref'; there is (reference, distorted, kind)",
         ),
         (("list.csv", "--out", "s.csv", "--metric", "papr"), "Did you mean paper?"),
+        (
+            ("list.csv", "--out", "s.csv", "--workers", "0"),
+            "--workers takes auto or a whole number from 1, but got '0'",
+        ),
+        (
+            ("list.csv", "--out", "s.csv", "--batch-size", "2.5"),
+            "--batch-size takes auto or a whole number from 1, but got '2.5'",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line_and_status_2(run: Run, listed: Path, arguments, part: str) -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from icc import ADOBE_RGB, SRGB, cmyk_profile, gamma_curve, grey_profile, rgb_profile, srgb_curve
 from innersight.errors import ArgumentError, ImageError
-from innersight.images.reading import read_image
+from innersight.images.reading import read_image, read_size
 
 RNG = np.random.default_rng(0)
 RGB8 = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -378,6 +378,61 @@ class TestRefused:
         with pytest.raises(ImageError, match=r"has 7 x 5 pixels, more than the 34 that are read"):
             read_image(path, max_pixels=34)
         assert read(path, max_pixels=35).shape == (5, 7, 3)
+
+
+class TestSize:
+    """What `read_size` finds in the head of a file is what `read_image` gives."""
+
+    def test_every_format_and_kind_of_pixel(self, tmp_path: Path) -> None:
+        for suffix, modes in (
+            ("png", ("1", "L", "P", "LA", "RGB", "RGBA")),
+            ("jpg", ("L", "RGB", "CMYK")),
+            ("bmp", ("1", "L", "P", "RGB", "RGBA")),
+            ("webp", ("RGB", "RGBA")),
+            ("tif", ("1", "L", "P", "RGB", "RGBA", "CMYK")),
+        ):
+            for mode in modes:
+                Image.fromarray(RGB8).convert(mode).save(path := tmp_path / f"{mode}.{suffix}")
+                assert read_size(path) == read(path).shape[:2] == (5, 7), path.name
+
+    def test_16_bits(self, tmp_path: Path) -> None:
+        write_png16(tmp_path / "a.png", RGB16)
+        Image.fromarray(RGB16[..., 0]).save(tmp_path / "grey.png")
+        tifffile.imwrite(tmp_path / "a.tif", RGB16, photometric="rgb")
+        tifffile.imwrite(tmp_path / "planes.tif", RGB16.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+        tifffile.imwrite(tmp_path / "grey.tif", RGB16[..., 0], photometric="minisblack")
+        for path in tmp_path.iterdir():
+            assert read_size(path) == read(path).shape[:2] == (5, 7), path.name
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_sides_are_swapped_where_the_orientation_swaps_them(self, tmp_path: Path, orientation: int) -> None:
+        for suffix in ("png", "jpg", "webp"):
+            Image.fromarray(RGB8).save(tmp_path / f"a.{suffix}", exif=exif(orientation))
+        write_png16(tmp_path / "b.png", RGB16, {b"eXIf": exif(orientation).removeprefix(b"Exif\0\0")})
+        for path in tmp_path.iterdir():
+            assert read_size(path) == read(path).shape[:2] == ((5, 7) if orientation < 5 else (7, 5)), path.name
+
+    def test_a_cameras_multi_picture_jpeg_has_that_of_its_first_picture(self, tmp_path: Path) -> None:
+        Image.fromarray(RGB8).save(
+            path := tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[Image.fromarray(RGB8[:3, :3])]
+        )
+        assert read_size(path) == (5, 7)
+
+    def test_the_head_is_enough(self, tmp_path: Path) -> None:
+        noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+        for suffix in ("jpg", "bmp"):
+            Image.fromarray(noise).save(path := tmp_path / f"a.{suffix}")
+            path.write_bytes(path.read_bytes()[:2000])
+            assert read_size(path) == (64, 96), suffix
+
+    def test_what_has_no_head_of_an_image_has_no_size(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.png").touch()
+        (tmp_path / "text.png").write_text("not an image")
+        Image.fromarray(RGB8).save(tmp_path / "a.gif")
+        Image.fromarray(RGB8).save(tmp_path / "cut.png")
+        (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:12])
+        for name in ("missing.png", ".", "empty.png", "text.png", "a.gif", "cut.png"):
+            assert read_size(tmp_path / name) is None, name
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif"])

@@ -9,7 +9,7 @@ import torch
 
 import innersight
 from innersight.errors import ArgumentError, WeightsError
-from innersight.metric.create import find_device
+from innersight.metric.create import find_device, parse_metric
 
 
 def test_the_default_is_lite_on_the_cpu() -> None:
@@ -87,6 +87,82 @@ def test_normalisation_changes_what_the_network_sees(cat: torch.Tensor) -> None:
         by_hand = [(image - 127 / 255) / (128 / 255) for image in (cat, darker)]
         ours = normalised.backbone.normalise(cat)
     torch.testing.assert_close(ours, by_hand[0])
+
+
+class TestSeveral:
+    def test_they_share_a_network_where_they_look_through_the_same_windows(self, vit_weights: Path) -> None:
+        texts = ["paper", "paper:distance=wsd:layers=last-2", "paper:input=short=448,window=224,stride=100", "lite"]
+        made = innersight.create_metrics(texts, backbone="vit_tiny_patch16_224", weights=vit_weights)
+        paper, wsd, larger, lite = made.values()
+        assert paper.backbone is wsd.backbone is larger.backbone
+        assert paper.runtime is wsd.runtime
+        assert lite.backbone is not paper.backbone  # made for whole images
+        assert (wsd.config.distance, wsd.layers, wsd.config.layer_pooling) == ("wsd", (10, 11), None)
+        assert str(larger.config.input) == "short=448,window=224,stride=100"
+        assert paper.config.distance == "l2"  # as the preset has it
+
+    def test_they_come_by_the_text_they_were_asked_for_with_in_order(self) -> None:
+        texts = ["lite:distance=l2", "lite", "lite:layers=0"]
+        assert list(innersight.create_metrics(texts)) == texts
+
+    def test_what_is_changed_in_a_metric_s_own_text_comes_before_what_is_changed_for_all(self) -> None:
+        made = innersight.create_metrics(["lite", "lite:distance=l2:layers=0,1"], distance="channel-cos", layers=[4])
+        assert [(metric.config.distance, metric.layers) for metric in made.values()] == [
+            ("channel-cos", (4,)),
+            ("l2", (0, 1)),
+        ]
+
+    def test_each_is_named_once(self) -> None:
+        with pytest.raises(ArgumentError, match="`metrics` must name each metric once, but got 'lite' twice"):
+            innersight.create_metrics(["lite", "lite:distance=l2", "lite"])
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("papr:distance=cos", r"`metric` must be one of \(lite, paper\), but got 'papr'. Did you mean paper\?"),
+            ("lite:distance=ssim", r"`distance` must be one of"),
+            ("lite:distanc=l2", r"`overrides` must be one of .*but got 'distanc'. Did you mean distance\?"),
+            ("lite:weights=a.safetensors", r"`overrides` must be one of .*but got 'weights'"),
+            ("lite:seed=x", r"`seed` must be a whole number from 0 to 2\^63 - 1, but got 'x'"),
+            ("lite:layers=0;1", r"`layers` must be such as 'all', 'last-4' or '0,3,-1', but got '0;1'"),
+            ("lite:input=big", r"`input` must be 'native' or a list such as .* but got 'big'"),
+        ],
+    )
+    def test_what_a_field_does_not_take_is_said_before_a_network_is_loaded(
+        self, text: str, message: str, monkeypatch
+    ) -> None:
+        monkeypatch.delattr("innersight.metric.create.load_backbone")
+        with pytest.raises(ArgumentError, match=message):
+            innersight.create_metrics(["lite", text])
+
+
+class TestText:
+    def test_fields_are_read_one_by_one(self) -> None:
+        assert parse_metric("lite") == ("lite", {})
+        text = "paper:input=short=448,window=224,stride=200:distance=swd:seed=12:layers=last-4"
+        assert parse_metric(text) == (
+            "paper",
+            {"input": "short=448,window=224,stride=200", "distance": "swd", "seed": 12, "layers": "last-4"},
+        )
+
+    def test_a_metric_in_text_is_the_metric_of_the_same_overrides(self, vit_weights: Path) -> None:
+        options = {"backbone": "vit_tiny_patch16_224", "weights": vit_weights}
+        by_text = innersight.create_metric("paper:distance=swd:seed=3:layers=0,-1", **options)
+        assert (
+            by_text.config
+            == innersight.create_metric("paper", distance="swd", seed=3, layers=[0, -1], **options).config
+        )
+
+    @pytest.mark.parametrize(
+        "text", ["paper:distance", "paper:distance=", "paper:distance=cos:distance=l2", "paper:", "paper::seed=1"]
+    )
+    def test_a_part_that_is_no_field_and_value_is_refused(self, text: str) -> None:
+        with pytest.raises(ArgumentError) as error:
+            parse_metric(text)
+        assert str(error.value) == (
+            "A metric is a preset's name and fields changed in it, such as 'paper:distance=cos:layers=last-4', "
+            f"but got '{text}'."
+        )
 
 
 @pytest.mark.slow

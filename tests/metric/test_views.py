@@ -72,3 +72,53 @@ def test_its_memory_is_that_of_its_features(vit_weights: Path, cat: torch.Tensor
     seen = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights).look(cat)
     assert seen.windows == 6
     assert seen.nbytes == 12 * 6 * 197 * 192 * 4
+
+
+@torch.inference_mode()
+def test_one_of_many_is_as_if_it_were_looked_at_alone(metric: Metric, images) -> None:
+    reference, distorted = images
+    seen, together = metric.look(reference), metric.look(distorted)
+    scores = metric.compare(seen, together)
+    for index in range(3):
+        one = together.one(index)
+        assert (one.batch, one.windows, one.size, one.sight) == (1, together.windows, together.size, together.sight)
+        assert one.nbytes * 3 == together.nbytes
+        alone = metric.look(distorted[index : index + 1])
+        for there, here in zip(alone.features.layers, one.features.layers, strict=True):
+            torch.testing.assert_close(here, there, rtol=1e-4, atol=1e-4 * there.abs().max().item())
+        torch.testing.assert_close(metric.compare(seen, one), scores[index : index + 1], rtol=1e-5, atol=0)
+
+
+@torch.inference_mode()
+def test_they_move_between_devices_whole(metric: Metric, images) -> None:
+    seen = metric.look(images[0])
+    moved = seen.to(torch.device("meta"))
+    assert {layer.device.type for layer in moved.features.layers} == {"meta"}
+    assert [layer.shape for layer in moved.features.layers] == [layer.shape for layer in seen.features.layers]
+    assert (moved.layers, moved.batch, moved.size, moved.sight) == (seen.layers, seen.batch, seen.size, seen.sight)
+    assert moved.features.grid == seen.features.grid
+    assert metric.compare(seen, seen.to(torch.device("cpu"))) == 0
+
+
+@torch.inference_mode()
+def test_layers_compare_as_those_of_the_images(metric: Metric, images) -> None:
+    reference, distorted = images
+    expected = metric.per_layer(reference.expand(3, -1, -1, -1), distorted)
+    layers = metric.compare_layers(metric.look(reference), metric.look(distorted))
+    assert layers.shape == (3, len(metric.layers))
+    torch.testing.assert_close(layers, expected, rtol=1e-5, atol=0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("at_once", "parts"), [(4, [4, 2]), (1, [1] * 6), (16, [6])])
+def test_a_score_is_the_mean_over_parts_by_their_windows(
+    vit_weights: Path, images, monkeypatch, at_once: int, parts: list[int]
+) -> None:
+    monkeypatch.setattr("innersight.metric.module._WINDOWS_AT_ONCE", at_once)
+    metric = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights, distance="jsd")
+    reference, distorted = images[0], images[1][:1]
+    pairs = list(zip(metric.look_in_parts(reference), metric.look_in_parts(distorted), strict=True))
+    assert [part.windows for part, _ in pairs] == parts
+    for compare, whole in ((metric.compare, metric.forward), (metric.compare_layers, metric.per_layer)):
+        weighted = sum(compare(r, d) * r.windows for r, d in pairs) / sum(parts)
+        torch.testing.assert_close(weighted, whole(reference, distorted), rtol=1e-5, atol=0)

@@ -1,0 +1,85 @@
+"""Peak memory above the loaded model: `python benchmarks/memory.py`; Linux, one fresh process a case.
+
+A pair of 7680 x 4320 through `paper` (dinov1-vitb16, random weights) and `lite`, and a list of 10^6 rows through the
+engine with the stubbed network of `overhead.py`, against 10^4 rows of the same. Resident memory as the system counts
+it: its peak over the run, less what it was when the metric stood ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from alternate import machine
+from overhead import stubbed, write_list
+from paper_windows import write_random_weights
+from PIL import Image
+from skimage import data
+
+from innersight import create_metrics, score_pairs
+from innersight.scoring.batch import score_list
+from innersight.scoring.lists import open_list
+
+CASES = ("lite torch", "lite openvino", "paper torch", "paper openvino", "list 10000", "list 1000000")
+
+
+def write_8k(folder: Path) -> tuple[Path, Path]:
+    photograph = Image.fromarray(data.astronaut()).resize((7680, 4320), Image.Resampling.BICUBIC)
+    photograph.save(reference := folder / "reference.png", compress_level=1)
+    photograph.save(distorted := folder / "distorted.jpg", quality=20)
+    return reference, distorted
+
+
+def memory(field: str) -> float:
+    """Return this process's resident memory, VmRSS now or VmHWM at its most, MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 2**10
+
+
+def run(case: str, folder: Path) -> None:
+    kind, how = case.split()
+    if kind == "list":
+        metric, pairs = stubbed(), open_list(folder / f"{how}.csv")
+        before, start = memory("VmRSS"), time.perf_counter()
+        score_list(pairs, {"stub": metric}, folder / "scores.csv", overwrite=True)
+    else:
+        options = {}
+        if kind == "paper":
+            options["weights"] = folder / "random.safetensors"
+        metrics = create_metrics([kind], runtime=how, **options)
+        before, start = memory("VmRSS"), time.perf_counter()
+        (result,) = score_pairs([(folder / "reference.png", folder / "distorted.jpg")], metrics)
+        if result.error is not None:
+            raise SystemExit(result.error)
+    print(
+        f"{case:<16} {memory('VmHWM') - before:7.0f} MiB above {before:.0f} MiB, {time.perf_counter() - start:7.1f} s"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
+    parser.add_argument("--inside", nargs=2, metavar=("CASE", "FOLDER"), help="Run one case in this process.")
+    given = parser.parse_args()
+    if given.inside:
+        run(given.inside[0], Path(given.inside[1]))
+        return
+    print(machine())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_8k(folder)
+        for case in given.cases:
+            kind, how = case.split()
+            if kind == "list":
+                write_list(folder, int(how))
+            elif kind == "paper":
+                write_random_weights(folder / "random.safetensors")
+            subprocess.run([sys.executable, __file__, "--inside", case, str(folder)], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The `paper` preset on a list, against the plain loop and the bare forward: `python benchmarks/paper_windows.py`.
+
+2 references of 512 x 384 with 20 distorted images each, dinov1-vitb16. The plain loop is that of the paper's code: each
+window alone, both images, batch 1, eager torch, nothing kept. The bare forward is the network over the same unique
+windows, 16 at once, and no more. `--weights FILE` takes real weights; without, random ones, which cost the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import timm
+import torch
+from alternate import alternate, machine, ratios
+from photographs import write_pairs
+from safetensors.torch import save_file
+
+from innersight import Metric, create_metrics, read_image, score_pairs
+from innersight.windows import WindowGrid
+
+DISTANCES = ("l2", "cos", "skld", "jsd", "wsd")
+Pairs = list[tuple[Path, Path]]
+
+
+def windows_of(image: torch.Tensor) -> list[torch.Tensor]:
+    grid = WindowGrid.over(image.shape[-2], image.shape[-1], 224, 200)
+    return [grid.cut(image[None], (corner,)) for corner in grid.corners]
+
+
+@torch.inference_mode()
+def plain_loop(pairs: Pairs, metric: Metric) -> list[float]:
+    scores = []
+    for pair in pairs:
+        both = [windows_of(read_image(path)) for path in pair]
+        values = [metric(reference, distorted).item() for reference, distorted in zip(*both, strict=True)]
+        scores.append(sum(values) / len(values))
+    return scores
+
+
+@torch.inference_mode()
+def bare_forward(windows: torch.Tensor, metric: Metric) -> None:
+    for some in windows.split(16):
+        metric.runtime(some, metric.layers)
+
+
+def engine(pairs: Pairs, metrics: dict[str, Metric]) -> list[dict[str, float]]:
+    return [dict(result.scores) for result in score_pairs(pairs, metrics)]
+
+
+def write_random_weights(path: Path) -> None:
+    torch.manual_seed(0)
+    save_file(timm.create_model("vit_base_patch16_224.dino").state_dict(), path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--five", action="store_true", help="All five distances at once against five plain loops.")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder, weights = Path(name), given.weights
+        if weights is None:
+            write_random_weights(weights := folder / "random.safetensors")
+        pairs = write_pairs(folder, references=2, distorted_each=20)
+        asked = [f"paper:distance={distance}" for distance in (DISTANCES if given.five else ("l2",))]
+        torches = create_metrics(asked, weights=weights)
+        openvinos = create_metrics(asked, weights=weights, runtime="openvino")
+        lead = torches["paper:distance=l2"]
+        files = list(dict.fromkeys(path for pair in pairs for path in pair))
+        windows = torch.cat([window for path in files for window in windows_of(read_image(path))])
+        for metrics in (torches, openvinos):
+            engine(pairs[:1], metrics)  # OpenVINO converts, torch chooses kernels
+        fast = openvinos["paper:distance=l2"]
+        loops = {f"plain loop, {text}, torch": lambda text=text: plain_loop(pairs, torches[text]) for text in asked}
+        ours, ours_fast = f"innersight, {len(asked)} distance(s), torch", f"innersight, {len(asked)}, openvino"
+        sides = {
+            **loops,
+            ours: lambda: engine(pairs, torches),
+            "bare forward, torch": lambda: bare_forward(windows, lead),
+            ours_fast: lambda: engine(pairs, openvinos),
+            "bare forward, openvino": lambda: bare_forward(windows, fast),
+        }
+        print(machine())
+        print(f"{len(pairs)} pairs of {len(files)} images, {len(windows)} unique windows; {given.rounds} rounds")
+        times = alternate(sides, given.rounds)
+        print(ratios(times, ours))
+        whole = sum(times[loop] for loop in loops)
+        print(f"plain loops / ours: torch {whole / times[ours]:.2f}x, openvino {whole / times[ours_fast]:.2f}x")
+        print(
+            f"ours / bare forward: torch {times[ours] / times['bare forward, torch']:.3f}x, "
+            f"openvino {times[ours_fast] / times['bare forward, openvino']:.3f}x"
+        )
+        scores, scores_fast = engine(pairs, torches), engine(pairs, openvinos)
+        for text in asked:
+            plain = plain_loop(pairs, torches[text])
+            apart, apart_fast = (
+                max(abs(row[text] / there - 1) for row, there in zip(scored, plain, strict=True))
+                for scored in (scores, scores_fast)
+            )
+            print(f"scores of {text} differ from the plain loop's by at most {apart:.1e}, openvino {apart_fast:.1e}")
+
+
+if __name__ == "__main__":
+    main()
