@@ -83,6 +83,7 @@ def test_one_of_many_is_as_if_it_were_looked_at_alone(metric: Metric, images) ->
         one = together.one(index)
         assert (one.batch, one.windows, one.size, one.sight) == (1, together.windows, together.size, together.sight)
         assert one.nbytes * 3 == together.nbytes
+        assert one.nbytes == sum(layer.untyped_storage().nbytes() for layer in one.features.layers)
         alone = metric.look(distorted[index : index + 1])
         for there, here in zip(alone.features.layers, one.features.layers, strict=True):
             torch.testing.assert_close(here, there, rtol=1e-4, atol=1e-4 * there.abs().max().item())

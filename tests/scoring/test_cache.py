@@ -246,8 +246,7 @@ class TestFolder:
         (tmp_path / "sub").mkdir()
         for name in (*others, f"sub/{key(9)}.safetensors"):
             (tmp_path / name).write_bytes(b"precious" * 10_000)  # each alone is nearly the limit
-            if not name.endswith(".partial"):
-                os.utime(tmp_path / name, (0, 0))
+            os.utime(tmp_path / name, (0, 0))
         cache = FeatureCache(tmp_path, 100_000)
         for index in range(20):
             cache.save(key(index), views(index), {})
@@ -262,11 +261,10 @@ class TestFolder:
         assert names_in(tmp_path) == {f"{key(0)}.safetensors"}
 
     @pytest.mark.parametrize("damage", [b"", b"no features", b"\xff" * 300, b"\x08" + b"\0" * 7 + b"{broken}"])
-    def test_what_cannot_be_read_is_gone(self, tmp_path: Path, damage: bytes) -> None:
+    def test_what_cannot_be_read_is_as_none(self, tmp_path: Path, damage: bytes) -> None:
         cache = FeatureCache(tmp_path, PLENTY)
         (tmp_path / f"{key(0)}.safetensors").write_bytes(damage)
         assert cache.load(key(0)) is None
-        assert names_in(tmp_path) == set()
 
     def test_a_writer_that_was_killed_leaves_a_partial_file_that_is_never_read(
         self, tmp_path: Path, monkeypatch
@@ -291,6 +289,30 @@ class TestFolder:
         assert names_in(tmp_path) == set()
         cache.save(key(0), views(), {})
         assert same(cache.load(key(0))[0], views())
+
+    @pytest.mark.parametrize("word", [b"height", b"fingerprint", b"grid", b"kind", b"views"])
+    def test_a_damaged_head_is_computed_again(self, tmp_path: Path, word: bytes) -> None:
+        lite, cache = innersight.create_metrics(["lite"]), FeatureCache(tmp_path / "cache", PLENTY)
+        Image.new("RGB", (64, 64), (9, 9, 9)).save(path := tmp_path / "a.png")
+        expected = list(innersight.score_pairs([(path, path)], lite, cache=cache))
+        (kept,) = cache.folder.iterdir()
+        whole = kept.read_bytes()
+        assert word in whole
+        kept.write_bytes(whole.replace(word, b"x" + word[1:], 1))
+        assert list(innersight.score_pairs([(path, path)], lite, cache=cache)) == expected
+        assert list(innersight.score_pairs([(path, path)], lite, cache=cache)) == expected
+        assert word in kept.read_bytes()  # mended
+
+    def test_a_file_without_a_head_is_as_none(self, tmp_path: Path) -> None:
+        save_file({"0": torch.zeros(1)}, tmp_path / f"{key(0)}.safetensors")
+        assert FeatureCache(tmp_path, PLENTY).load(key(0)) is None
+
+    def test_a_smaller_limit_holds_from_the_opening_on(self, tmp_path: Path) -> None:
+        cache = FeatureCache(tmp_path, PLENTY)
+        for index in range(20):
+            cache.save(key(index), views(index), {})
+        FeatureCache(tmp_path, 50_000)
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 50_000
 
     def test_a_folder_that_cannot_be_used_is_one_clear_error(self, tmp_path: Path, monkeypatch) -> None:
         (tmp_path / "file").touch()

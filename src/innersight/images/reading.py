@@ -117,7 +117,8 @@ def read_size(path: str | Path) -> tuple[int, int] | None:
         path: The file.
 
     Returns:
-        (height, width) as `read_image` will give them, or None where the head can't be read: to read it will tell why.
+        (height, width) as stored, which an orientation in the file may swap (a PNG may have it at its very end), or
+        None where the head can't be read: to read it will tell why.
 
     Example:
         >>> path = getfixture("tmp_path") / "wide.png"
@@ -127,8 +128,7 @@ def read_size(path: str | Path) -> tuple[int, int] | None:
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-            return (image.width, image.height) if turned else (image.height, image.width)
+            return image.height, image.width
     except Exception:  # noqa: BLE001 - as in read_image, which names the damage
         return None
 

@@ -41,8 +41,10 @@ class Views:
         return sum(layer.nbytes for layer in self.features.layers)
 
     def one(self, index: int) -> Views:
-        """Return what was seen of one of the N images."""
-        layers = (layer.view(self.windows, self.batch, *layer.shape[1:])[:, index] for layer in self.features.layers)
+        """Return what was seen of one of the N images, in memory of its own."""
+        layers = (
+            layer.view(self.windows, self.batch, *layer.shape[1:])[:, index].clone() for layer in self.features.layers
+        )
         return replace(self, features=replace(self.features, layers=tuple(layers)), batch=1)
 
     def to(self, device: torch.device) -> Views:

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import PIL
@@ -21,6 +22,7 @@ from innersight.metric.module import Metric
 from innersight.metric.views import Views
 
 _NAME = re.compile(r"[0-9a-f]{64}\.safetensors")
+_PARTIAL = re.compile(r"[0-9a-f]{64}\.\d+-\d+\.partial")
 _LEFT_BEHIND = 3600.0  # seconds after which a partial file has no writer any more
 _KEPT_SHARE = 0.9  # of the limit, once it was passed: not every further file needs a clearing
 
@@ -45,10 +47,12 @@ class FeatureCache:
         self._lock = threading.Lock()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for partial in self.folder.glob("*.partial"):
-                if time.time() - partial.stat().st_mtime > _LEFT_BEHIND:
+            for used, _, partial in self._files(_PARTIAL):
+                if time.time() - used > _LEFT_BEHIND:
                     partial.unlink(missing_ok=True)
-            self._size = sum(size for _, size, _ in self._files())
+            self._size = sum(size for _, size, _ in self._files(_NAME))
+            if self._size > self.limit:
+                self._clear_some()
         except OSError as error:
             raise ArgumentError(f"The cache can't use the folder '{folder}': {first_line(error)}") from error
 
@@ -65,18 +69,21 @@ class FeatureCache:
                 said = file.metadata()
                 layers = tuple(file.get_tensor(str(index)) for index in range(len(file.keys())))
             facts = json.loads(said["views"])
+            grid = tuple(facts["grid"]) if facts["grid"] else None
+            features = Features(facts["kind"], layers, grid)
+            views = Views(features, tuple(facts["layers"]), 1, tuple(facts["size"]), facts["sight"])
+        except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError):
+            return None  # not there, or damaged: what is computed in its place replaces it
+        with suppress(OSError):  # another user's file can be read but not be marked as used
             os.utime(path)
-        except FileNotFoundError:
-            return None
-        except (OSError, safetensors.SafetensorError, KeyError, ValueError):
-            path.unlink(missing_ok=True)
-            return None
-        grid = tuple(facts["grid"]) if facts["grid"] else None
-        features = Features(facts["kind"], layers, grid)
-        return Views(features, tuple(facts["layers"]), 1, tuple(facts["size"]), facts["sight"]), said
+        return views, said
 
     def save(self, key: str, views: Views, facts: dict[str, str]) -> None:
-        """Keep what was seen of one image, with facts of one's own; no room for it is no error."""
+        """Keep what was seen of one image, with facts of one's own; what is larger than the limit is not kept.
+
+        Raises:
+            ArgumentError: If the folder can't be written to, or its disk is full.
+        """
         path = self._path(key)
         if views.nbytes > self.limit * _KEPT_SHARE:
             return
@@ -102,7 +109,7 @@ class FeatureCache:
                 self._clear_some()
 
     def _clear_some(self) -> None:
-        files = sorted(self._files())
+        files = sorted(self._files(_NAME))
         self._size = sum(size for _, size, _ in files)
         for _, size, path in files:
             if self._size <= self.limit * _KEPT_SHARE:
@@ -110,12 +117,12 @@ class FeatureCache:
             path.unlink(missing_ok=True)
             self._size -= size
 
-    def _files(self) -> list[tuple[float, int, Path]]:
-        """Return (last use, bytes, path) of each file."""
+    def _files(self, name: re.Pattern[str]) -> list[tuple[float, int, Path]]:
+        """Return (last use, bytes, path) of each file of such a name."""
         found = []
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                if _NAME.fullmatch(entry.name):
+                if name.fullmatch(entry.name):
                     try:
                         stat = entry.stat()
                     except FileNotFoundError:  # another process cleared it

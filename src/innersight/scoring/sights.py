@@ -258,8 +258,11 @@ class Sights:
             views[sight], facts = kept[0].to(self._sights[sight].lead.device), kept[1]
         if not views:
             return None
-        size = int(facts["height"]), int(facts["width"])
-        return Seen(path, size, views, None, bytes.fromhex(facts["fingerprint"]))
+        try:
+            size = int(facts["height"]), int(facts["width"])
+            return Seen(path, size, views, None, bytes.fromhex(facts["fingerprint"]))
+        except (KeyError, ValueError):  # damaged, like any file that the cache can't read
+            return None
 
     def _to_cache(self, seen: Seen, keys: Mapping[str, str]) -> None:
         if self._cache is None or seen.fingerprint is None:
