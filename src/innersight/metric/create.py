@@ -37,9 +37,11 @@ def create_metric(
         metric: Name of a preset, `lite` or `paper`; fields may be changed in it, see `parse_metric`.
         weights: A file of weights instead of the usual places.
         device: Where to compute; `auto` takes a CUDA device if there is one, else the CPU.
-        precision: `fp32` or `fp64`; `fp16` or `bf16` has the network compute its products so, and is for GPUs.
+        precision: `fp32` or `fp64`; `fp16` or `bf16` has the network compute its products so, and is for GPUs; how far
+            scores move is in `tests/runtime/test_eager.py`.
         runtime: What runs the network: `torch`, `torch-compile`, `openvino` (CPU), or `auto`: OpenVINO where it fits
-            and is installed.
+            and is installed. OpenVINO takes one core a call, and the others for calls from other threads, as
+            `score_pairs` makes them.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
             normalisation, distance, layer_pooling, position_pooling, seed. `input` takes its text form too, `layers`
             'last-4' and '0,3,-1'. A pooling of the preset that an overridden distance has no use for becomes None.

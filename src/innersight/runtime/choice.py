@@ -19,7 +19,7 @@ PRECISIONS = {"fp32": torch.float32, "fp64": torch.float64, "fp16": torch.float1
 
 
 class Runtime(Protocol):
-    """Runs one backbone's network; called as `Backbone.outputs` is, with the same results within 1e-4 of the score.
+    """Runs one backbone's network; called as `Backbone.outputs` is. In full precision scores are torch's within 1e-4.
 
     Differentiable whatever its kind: where a gradient is wanted, torch runs.
     """

@@ -55,12 +55,6 @@ class Seen:
     image: torch.Tensor | None
     fingerprint: bytes | None
 
-    @property
-    def nbytes(self) -> int:
-        """Memory it takes, bytes."""
-        pixels = 0 if self.image is None else self.image.nbytes
-        return pixels + sum(views.nbytes for views in self.views.values())
-
 
 @dataclass
 class _Sight:
