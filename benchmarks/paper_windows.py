@@ -2,8 +2,8 @@
 
 2 references of 512 x 384 with 20 distorted images each, dinov1-vitb16. The plain loop is that of the paper's code: each
 window alone, both images, batch 1, eager torch, nothing kept. The bare forward is the network over the same unique
-windows, 16 at once (OpenVINO: 6, an image's, on every core), and no more. `--weights FILE` takes real weights; without it random
-ones stand in, which cost the same.
+windows, 16 at once (OpenVINO: 6, an image's, on every core), and no more. `--weights FILE` takes real weights; without
+it random ones stand in, which cost the same.
 """
 
 from __future__ import annotations
