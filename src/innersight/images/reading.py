@@ -169,8 +169,7 @@ def _undefined_range(path: Path, what: str) -> ImageError:
 def _eight_bit(image: Image.Image, path: Path) -> tuple[_Bytes, _Floats | None]:
     if image.mode not in _EIGHT_BIT_MODES:
         raise _undefined_range(path, f"pixels of type {image.mode!r}")
-    depth = _png_depth(image, path)
-    if image.mode == "L" and "transparency" in image.info and depth in (2, 4):
+    if image.mode == "L" and "transparency" in image.info and (depth := _png_depth(image, path)) in (2, 4):
         # Pillow holds the 2- or 4-bit key against samples that it has widened to 8 bits, and finds none.
         raise ImageError(f"'{path}' is a {depth}-bit PNG with a transparent grey (tRNS): save it with 8 bits.")
     profile = image.info.get("icc_profile")

@@ -129,6 +129,8 @@ class Metric(nn.Module):
             torch.Size([5])
         """
         seen = list(self.look_in_parts(images, layers))
+        if len(seen) == 1:
+            return seen[0]
         joined = tuple(torch.cat(parts) for parts in zip(*(part.features.layers for part in seen), strict=True))
         return replace(seen[0], features=replace(seen[0].features, layers=joined))
 
@@ -380,11 +382,10 @@ class Metric(nn.Module):
                 "Arguments `reference` and `distorted` must be of images of one size, the reference of one image or of "
                 f"as many, but got {reference.batch} seen at {reference.size}, {distorted.batch} at {distorted.size}."
             )
+        sight = self.sight
         for name, views in (("reference", reference), ("distorted", distorted)):
-            if views.sight != self.sight:
-                raise ArgumentError(
-                    f"Argument `{name}` was seen as {views.sight}, but this metric looks as {self.sight}."
-                )
+            if views.sight != sight:
+                raise ArgumentError(f"Argument `{name}` was seen as {views.sight}, but this metric looks as {sight}.")
             missing = sorted({*self.layers} - {*views.layers})
             if missing:
                 raise ArgumentError(f"Argument `{name}` lacks the layers {missing}: look with layers that hold them.")

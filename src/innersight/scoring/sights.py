@@ -191,11 +191,11 @@ class Sights:
     def _score(self, reference: Seen, distorted: Seen) -> tuple[dict[str, float], dict[str, list[float]]]:
         scores: dict[str, float] = {}
         per_layer: dict[str, list[float]] = {}
-        for sight in self._sights.values():
+        for key, sight in self._sights.items():
             totals = dict.fromkeys(sight.names, 0.0)
             layers = {name: [0.0] * len(self._metrics[name].layers) for name in sight.names}
             windows = 0
-            for r, d in self._pairs_of_views(sight, reference, distorted):
+            for r, d in self._pairs_of_views(key, reference, distorted):
                 windows += r.windows
                 for name in sight.names:
                     metric = self._metrics[name]
@@ -211,13 +211,13 @@ class Sights:
                     per_layer[name] = [total / windows for total in layers[name]]
         return scores, per_layer
 
-    def _pairs_of_views(self, sight: _Sight, reference: Seen, distorted: Seen) -> Iterator[tuple[Views, Views]]:
-        key = sight.lead.sight
+    def _pairs_of_views(self, key: str, reference: Seen, distorted: Seen) -> Iterator[tuple[Views, Views]]:
         if key in reference.views and key in distorted.views:
             yield reference.views[key], distorted.views[key]
             return
         if reference.image is None or distorted.image is None:
             raise ValueError("one side was read to be seen in parts, the other was not")
+        sight = self._sights[key]
         parts = (
             sight.lead.look_in_parts(_batch([image], sight.lead), sight.layers)
             for image in (reference.image, distorted.image)
