@@ -20,6 +20,7 @@ from innersight.scoring.batch import score_list
 from innersight.scoring.lists import open_list
 
 FILES, REFERENCES, SIDE = 200, 20, 16
+WORKERS = ("auto", 1)
 
 
 class Nothing:
@@ -69,15 +70,21 @@ def main() -> None:
             files = [pairs.paths(row)[1] for row in pairs.rows()]
             times = alternate(
                 {
-                    "whole": lambda pairs=pairs: score_list(
-                        pairs, {"lite": metric}, folder / "scores.csv", overwrite=True
-                    ),
+                    **{
+                        str(workers): lambda pairs=pairs, workers=workers: score_list(
+                            pairs, {"lite": metric}, folder / "scores.csv", overwrite=True, workers=workers
+                        )
+                        for workers in WORKERS
+                    },
                     "reading": lambda files=files: [read_image(file) for file in files],
                 },
                 given.rounds,
             )
-            whole, reading = (1000 * times[part] / rows for part in ("whole", "reading"))
-            print(f"{rows:>7} rows: {whole:.3f} ms a row, reading {reading:.3f}, the engine {whole - reading:.3f}")
+            each = {part: 1000 * seconds / rows for part, seconds in times.items()}
+            engine = ", ".join(
+                f"the engine {each[str(workers)] - each['reading']:.3f} with workers={workers}" for workers in WORKERS
+            )
+            print(f"{rows:>7} rows: reading {each['reading']:.3f} ms a row, {engine}")
 
 
 if __name__ == "__main__":
