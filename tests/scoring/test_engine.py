@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageFilter
 from skimage import data
 
@@ -165,6 +167,20 @@ def test_an_error_that_is_no_fault_of_the_input_ends_the_run(pairs, metrics, mon
     monkeypatch.setattr("innersight.scoring.sights.read_image", broken)
     with pytest.raises(ZeroDivisionError):
         list(score_pairs(pairs, metrics))
+
+
+def test_threads_begun_after_a_run_compute_as_those_before_it(pairs, metrics) -> None:
+    def threads() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        list(score_pairs(pairs[:2], metrics, workers=2))
+        assert (threads(), torch.get_num_threads()) == (2, 2)
+    finally:
+        torch.set_num_threads(usual)
 
 
 @pytest.mark.parametrize("option", ["workers", "batch_size", "memory_limit"])

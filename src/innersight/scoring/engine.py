@@ -124,6 +124,7 @@ class Engine:
         most = min(os.cpu_count() or 1, _MOST_GPU_WORKERS) if on_gpu else threads
         self._workers: int = most if workers == "auto" else workers
         self._batch: int = (_BATCH_ON_GPU if on_gpu else 1) if batch_size == "auto" else batch_size
+        self._threads = threads
         self._threads_each = 1 if on_gpu else max(1, threads // self._workers)
         self._sights = Sights(metrics, with_layers=with_layers, together=self._batch > 1, cache=cache)
         self._limit = memory_limit
@@ -166,6 +167,7 @@ class Engine:
                 yield from run.finish()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+                torch.set_num_threads(self._threads)  # what a worker sets, torch gives to all threads begun later
 
     def _plan(self, rows: Iterator[Row], run: _Run) -> Iterator[list[Row]]:
         """Bring rows of one reference together, those of references that are in memory first, and cut batches."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, islice
@@ -15,6 +16,7 @@ from innersight.errors import ArgumentError, first_line
 from innersight.scoring.lists import LIST_SUFFIXES, PairList, require_parquet
 from innersight.scoring.sights import RowScore
 
+_FLUSH_SECONDS = 0.1
 _PARQUET_ROWS = 16_384  # of a row group, which is what is in memory at once
 
 
@@ -22,7 +24,7 @@ class Journal:
     """The finished rows of a run, in the order they were done, one JSON line each behind a line that says which run.
 
     A row counts once its line is whole, so that whatever moment the process is killed at, nothing is lost but the rows
-    it was at. It lies beside the output as `OUT.journal` until the output is whole.
+    of the last moment. It lies beside the output as `OUT.journal` until the output is whole.
 
     Args:
         out: The output file.
@@ -41,6 +43,7 @@ class Journal:
         self.path = journal_of(out)
         self._run = run
         self._lines = _Lines()
+        self._flushed = 0.0
         if not resume and not overwrite:
             for path in (out, self.path):
                 if path.exists():
@@ -64,8 +67,13 @@ class Journal:
     def _write(self, value: Mapping[str, Any]) -> int:
         start = self._file.tell()
         self._file.write((json.dumps(value, allow_nan=False) + "\n").encode())
-        self._file.flush()
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._flush()
         return start
+
+    def _flush(self) -> None:
+        self._file.flush()
+        self._flushed = time.monotonic()
 
     def _check_and_trim(self) -> None:
         """Compare the first line with this run and cut off a last line that is not whole."""
@@ -90,6 +98,8 @@ class Journal:
 
     def results(self) -> Iterator[RowScore]:
         """Walk through the finished rows in the list's order, up to the first that is missing."""
+        if not self._file.closed:
+            self._flush()
         with self.path.open("rb") as file:
             for row in count():
                 start = self._lines.find(row)
