@@ -3,13 +3,17 @@
 Lists of 10^3, 10^4 and 10^5 rows over 200 PNG files of 16 x 16 pixels, 20 references, `innersight.scoring` from the
 list's file to the file of scores, with a network that returns the same two small maps at once. Reading the rows'
 distorted files with `read_image`, which any way of scoring them must do, is timed in turns with it and taken off.
+`--profile` tells where a row's time goes: its steps alone, in one thread, and how often threads waited for each other.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import resource
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -18,6 +22,8 @@ from alternate import alternate, machine
 from innersight import Metric, create_metric, read_image
 from innersight.scoring.batch import score_list
 from innersight.scoring.lists import open_list
+from innersight.scoring.results import Journal
+from innersight.scoring.sights import RowScore, Sights
 
 FILES, REFERENCES, SIDE = 200, 20, 16
 WORKERS = ("auto", 1)
@@ -56,15 +62,55 @@ def write_list(folder: Path, rows: int) -> Path:
     return path
 
 
+def profile(folder: Path, metric: Metric, rows: int) -> None:
+    """Print what each step of a row takes by itself, and the voluntary context switches of a row in the engine."""
+    pairs = open_list(write_list(folder, rows))
+    paths = [pairs.paths(row) for row in pairs.rows()]
+    images = [read_image(distorted)[None] for _, distorted in paths[:FILES]]
+    sights = Sights({"lite": metric}, with_layers=False, together=False, cache=None)
+    views = [metric.look(image) for image in images]
+    seen = sights.see([paths[0][0]], in_parts=False)[0]
+    journal = Journal(folder / "profile.csv", {}, resume=False, overwrite=True)
+    nothing = RowScore({"lite": 1.0}, {}, None)
+    with ThreadPoolExecutor(1) as pool, torch.inference_mode():
+        steps = {
+            "read the file": lambda row: read_image(paths[row][1]),
+            "check and look, no network": lambda row: metric.look(images[row % len(images)]),
+            "compare": lambda row: metric.compare(views[0], views[row % len(views)]).item(),
+            "all of a worker's: read, look, compare": lambda row: sights.compare(
+                seen, sights.see([paths[row][1]], in_parts=False, like=[seen])[0]
+            ),
+            "hand to a thread and back": lambda _: pool.submit(int).result(),
+            "journal": lambda row: journal.add(row, nothing),
+        }
+        for name, step in steps.items():
+            start = time.perf_counter()
+            for row in range(rows):
+                step(row)
+            print(f"  {name:<40} {1000 * (time.perf_counter() - start) / rows:.3f} ms")
+    journal.remove()
+    for workers in WORKERS:
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        score_list(pairs, {"lite": metric}, folder / "scores.csv", overwrite=True, workers=workers)
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        switches = (after.ru_nvcsw - before.ru_nvcsw) / rows
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f"  workers={workers}: {switches:.1f} waits and {1000 * seconds / rows:.3f} ms of processor time a row")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10**3, 10**4, 10**5])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     metric = stubbed()
     print(machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if given.profile:
+            profile(folder, metric, given.rows[0])
+            return
         for rows in given.rows:
             pairs = open_list(write_list(folder, rows))
             files = [pairs.paths(row)[1] for row in pairs.rows()]

@@ -38,7 +38,7 @@ def test_a_parquet_list_that_is_damaged_or_without_its_library_is_one_clear_erro
     path = write(tmp_path / "a.parquet", "PAR1 no more")
     with pytest.raises(ArgumentError, match=r"a\.parquet' can't be read as parquet: "):
         open_list(path)
-    monkeypatch.setattr("innersight.scoring.lists.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("innersight.tables.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ArgumentError, match=r"need pyarrow: pip install 'innersight\[parquet\]'"):
         open_list(path)
 

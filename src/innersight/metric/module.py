@@ -457,9 +457,10 @@ def _mean_over_windows(seen: Iterable[tuple[Features, Features]], batch: int, fu
     for reference, distorted in seen:
         values = function(reference, distorted)
         count = values.shape[0] // batch
-        sums.append(values.view(count, batch, *values.shape[1:]).sum(0))
+        sums.append(values if count == 1 else values.view(count, batch, *values.shape[1:]).sum(0))
         windows += count
-    return torch.stack(sums).sum(0) / windows
+    total = sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
+    return total if windows == 1 else total / windows
 
 
 def _own_precision(device: torch.device) -> torch.autocast:

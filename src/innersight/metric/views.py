@@ -63,6 +63,9 @@ class Views:
             Features with layers of shape (windows * batch, ...).
         """
         chosen = [self.features.layers[self.layers.index(index)] for index in layers]
+        if windows >= self.windows and batch == self.batch:
+            yield Features(self.features.kind, tuple(chosen), self.features.grid)
+            return
         chosen = [layer.view(self.windows, self.batch, *layer.shape[1:]) for layer in chosen]
         for first in range(0, self.windows, windows):
             parts = (layer[first : first + windows] for layer in chosen)

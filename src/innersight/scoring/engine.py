@@ -32,6 +32,7 @@ _MOST_GPU_WORKERS = 8
 _BYTES_PER_PIXEL = 2 * 3 * 4  # of an image while it is read: its floats, and what they are made of
 _LOOK_COPIES = 2  # of features while they are made: the network's own and ours
 _ERROR_BYTES = 1 << 10
+_IN_FLIGHT = 8  # chunks a worker, so that none runs dry while the planner waits for its turn
 
 
 def score_pairs(
@@ -251,7 +252,7 @@ class _Run:
             references.append(kept)
         self._planned.append(_Chunk(rows, references, work))
         self._submit_planned(self._workers)
-        while self._running > 2 * self._workers:
+        while self._running > _IN_FLIGHT * self._workers:
             yield from self._collect()
 
     def finish(self) -> Iterator[tuple[int, RowScore]]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from innersight.errors import ArgumentError, first_line
+from innersight.errors import ArgumentError
 from innersight.images.reading import FORMATS
+from innersight.tables import check_table, read_rows
 
-LIST_SUFFIXES = (".csv", ".jsonl", ".parquet")
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 _NAMED = 5
-_PARQUET_ROWS = 1024  # that are in memory at once
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class PairList:
             for reference, distorted in self.pairs:
                 yield {self.reference_column: reference, self.distorted_column: distorted}
         elif self.source is not None:
-            for number, row in _read(self.source):
+            for number, row in read_rows(self.source):
                 for column in (self.reference_column, self.distorted_column):
                     if not isinstance(row.get(column), str) or not row[column]:
                         raise ArgumentError(
@@ -84,10 +81,7 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
         ArgumentError: If the file is missing, of another kind, empty, or its first row lacks a column.
     """
     path = Path(path)
-    if path.suffix.lower() not in LIST_SUFFIXES:
-        raise ArgumentError(f"A list of pairs is one of ({', '.join(LIST_SUFFIXES)}), but got '{path}'.")
-    if not path.is_file():
-        raise ArgumentError(f"No such list: '{path}'.")
+    check_table(path)
     digest = hashlib.sha256(f"{reference_column}\n{distorted_column}\n".encode())
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -132,55 +126,6 @@ def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> 
     pairs = tuple((str(found[0][name][0]), str(found[1][name][0])) for name in sorted(found[0]))
     digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
     return PairList(None, pairs, "reference", "distorted", f"sha256:{digest}")
-
-
-def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, row) of a list file."""
-    if path.suffix.lower() == ".parquet":
-        yield from _read_parquet(path)
-        return
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            if path.suffix.lower() == ".csv":
-                reader = csv.DictReader(file, strict=True)
-                for row in reader:
-                    if None in row or None in row.values():
-                        raise ArgumentError(
-                            f"'{path}', line {reader.line_num}: more or fewer cells than the header has."
-                        )
-                    yield reader.line_num, dict(row)
-                return
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    value = json.loads(line)
-                    if not isinstance(value, dict):
-                        raise ArgumentError(f"'{path}', line {number}: not a JSON object.")
-                    yield number, value
-    except (csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ArgumentError(f"'{path}' can't be read as {path.suffix.lower()[1:]}: {error}") from error
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    require_parquet()
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            batches = file.iter_batches(batch_size=_PARQUET_ROWS)
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ArgumentError(f"'{path}' can't be read as parquet: {first_line(error)}") from error
-
-
-def require_parquet() -> None:
-    """Check that Parquet files can be read and written here.
-
-    Raises:
-        ArgumentError: If not; it says what to install.
-    """
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ArgumentError("Parquet files need pyarrow: pip install 'innersight[parquet]', or use .csv or .jsonl.")
 
 
 def _images_by_name(folder: Path) -> dict[str, list[Path]]:

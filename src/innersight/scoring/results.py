@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, islice
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from innersight.errors import ArgumentError, first_line
-from innersight.scoring.lists import LIST_SUFFIXES, PairList, require_parquet
+from innersight.scoring.lists import PairList
 from innersight.scoring.sights import RowScore
+from innersight.tables import TABLE_SUFFIXES, require_parquet
 
-_FLUSH_SECONDS = 0.1
 _PARQUET_ROWS = 16_384  # of a row group, which is what is in memory at once
 
 
@@ -24,7 +23,7 @@ class Journal:
     """The finished rows of a run, in the order they were done, one JSON line each behind a line that says which run.
 
     A row counts once its line is whole, so that whatever moment the process is killed at, nothing is lost but the rows
-    of the last moment. It lies beside the output as `OUT.journal` until the output is whole.
+    it was at. It lies beside the output as `OUT.journal` until the output is whole.
 
     Args:
         out: The output file.
@@ -43,7 +42,6 @@ class Journal:
         self.path = journal_of(out)
         self._run = run
         self._lines = _Lines()
-        self._flushed = 0.0
         if not resume and not overwrite:
             for path in (out, self.path):
                 if path.exists():
@@ -67,13 +65,8 @@ class Journal:
     def _write(self, value: Mapping[str, Any]) -> int:
         start = self._file.tell()
         self._file.write((json.dumps(value, allow_nan=False) + "\n").encode())
-        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
-            self._flush()
-        return start
-
-    def _flush(self) -> None:
         self._file.flush()
-        self._flushed = time.monotonic()
+        return start
 
     def _check_and_trim(self) -> None:
         """Compare the first line with this run and cut off a last line that is not whole."""
@@ -98,8 +91,6 @@ class Journal:
 
     def results(self) -> Iterator[RowScore]:
         """Walk through the finished rows in the list's order, up to the first that is missing."""
-        if not self._file.closed:
-            self._flush()
         with self.path.open("rb") as file:
             for row in count():
                 start = self._lines.find(row)
@@ -189,8 +180,8 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
     Raises:
         ArgumentError: If its suffix or folder won't do, it is the list itself, or the list has a column of that name.
     """
-    if out.suffix.lower() not in LIST_SUFFIXES:
-        raise ArgumentError(f"Results are written as one of ({', '.join(LIST_SUFFIXES)}), but got '{out}'.")
+    if out.suffix.lower() not in TABLE_SUFFIXES:
+        raise ArgumentError(f"Results are written as one of ({', '.join(TABLE_SUFFIXES)}), but got '{out}'.")
     if not out.parent.is_dir():
         raise ArgumentError(f"There is no folder '{out.parent}' to write results to: create it first.")
     if pairs.source is not None and out.exists() and out.samefile(pairs.source):

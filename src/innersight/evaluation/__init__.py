@@ -1,0 +1,1 @@
+"""How well scores agree with people: statistics on arrays, which know no image and no network."""

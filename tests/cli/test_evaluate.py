@@ -1,0 +1,83 @@
+"""`innersight evaluate` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run
+
+ROWS = [(1, 9), (2, 8), (3, 6), (4, 7), (5, 5), (6, 4), (7, 2), (8, 3)]
+TABLE = "name,dist,mos,ref,kind\n" + "".join(
+    f"i{row},{dist},{mos},r{row % 2},k{row // 4}\n" for row, (dist, mos) in enumerate(ROWS)
+)
+COLUMNS = ("--score", "dist", "--opinion", "mos", "--opinion-direction", "higher-is-better")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "scores.csv"
+    path.write_text(TABLE)
+    return path
+
+
+def test_json_holds_every_statistic_by_group(run: Run, table: Path) -> None:
+    done = run("evaluate", table, *COLUMNS, "--reference", "ref", "--kind", "kind", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    # By hand: one swap of neighbours in each half, 2 discordant pairs of 28; SRCC 1 - 6 * 4 / (8 * 63).
+    assert found["overall"]["krcc"]["value"] == pytest.approx(24 / 28)
+    assert found["overall"]["srcc"]["value"] == pytest.approx(1 - 24 / 504)
+    assert found["by_reference"]["srcc"]["value"] == pytest.approx(1.0)
+    assert set(found["by_kind"]) == {"k0", "k1"}
+    assert found["by_kind"]["k1"]["krcc"]["value"] == pytest.approx(4 / 6)
+    assert {"low", "high"} < set(found["overall"]["plcc"])
+    assert "2 references: the intervals are rough" in done.stderr
+
+
+def test_a_table_says_rows_and_intervals(run: Run, table: Path) -> None:
+    done = run("evaluate", table, *COLUMNS)
+    assert "8 rows; positive = agreement, 95 % intervals" in done.stdout
+    assert "srcc" in done.stdout
+    assert "0.9524" in done.stdout
+    assert "intervals are over rows, as no references are named" in done.stderr
+
+
+def test_the_directions_decide_the_sign(run: Run, table: Path) -> None:
+    turned = (*COLUMNS[:-1], "lower-is-better", "--resamples", "0", "--json")
+    found = json.loads(run("evaluate", table, *turned).stdout)
+    assert found["overall"]["srcc"]["value"] == pytest.approx(-(1 - 24 / 504))
+    both = json.loads(run("evaluate", table, *turned, "--score-direction", "higher-is-better").stdout)
+    assert both["overall"]["srcc"]["value"] == pytest.approx(1 - 24 / 504)
+
+
+def test_missing_scores_are_counted_aloud(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(TABLE.replace("i3,4,", "i3,,").replace("i5,6,", "i5,nan,"))
+    done = run("evaluate", path, *COLUMNS, "--json")
+    assert json.loads(done.stdout)["left_out"] == {"no score": 2}
+    assert "2 of 8 rows left out: no score" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--score", "quality"), "line 2: no column 'quality'; there is (name, dist, mos, ref, kind)."),
+        (("--score", "name"), "line 2: 'name' must be a number, but got 'i0'."),
+        (("--opinion-direction", "up"), "`--opinion-direction` must be one of (higher-is-better, lower-is-better)"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(run: Run, table: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = run("evaluate", table, *COLUMNS, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_no_torch_is_loaded(run: Run, table: Path, tmp_path: Path) -> None:
+    """A folder that shadows torch: to import it would fail."""
+    (tmp_path / "shadow" / "torch").mkdir(parents=True)
+    (tmp_path / "shadow" / "torch" / "__init__.py").write_text("raise ImportError('torch was loaded')")
+    done = run("evaluate", table, *COLUMNS, PYTHONPATH=str(tmp_path / "shadow"))
+    assert done.returncode == 0, done.stderr
