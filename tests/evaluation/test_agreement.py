@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ OPINIONS = DRAW.uniform(1, 5, 240)
 SCORES = 5 - OPINIONS + DRAW.normal(size=240) / 3
 
 
+@pytest.mark.slow
 def test_every_published_score_file_gives_its_published_correlations(shared) -> None:
     folder = shared / "data" / "published"
     with (folder / "summary.csv").open(newline="") as file:
@@ -80,6 +82,7 @@ def test_scores_do_not_depend_on_the_order_of_the_rows() -> None:
             assert one["by_kind"]["k1"][name][end] == pytest.approx(other["by_kind"]["k1"][name][end], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     """60 samples of 30 references whose true PLCC is .8: 95 % intervals of a bootstrap over references hold it."""
     draw = np.random.default_rng(5)
@@ -147,3 +150,43 @@ def test_too_few_rows_and_wrong_arguments_are_refused() -> None:
         evaluate([1, 2, 3], [1, 2, 3], opinion_direction="mos")
     with pytest.raises(ArgumentError, match=r"Argument `kinds` must have as many rows as `scores`, 3, but has 1"):
         evaluate([1, 2, 3], [1, 2, 3], opinion_direction="higher-is-better", kinds=["a"])
+
+
+def test_a_score_that_is_right_on_half_of_the_references_has_intervals_around_0() -> None:
+    """Resamples lean to either side, and so do the curves fitted to them."""
+    turned = np.array([1 if int(reference[1:]) % 2 else -1 for reference in REFERENCES])
+    found = evaluate(
+        SCORES * turned - 2 * turned,
+        OPINIONS,
+        opinion_direction="higher-is-better",
+        references=REFERENCES,
+        resamples=200,
+    ).overall
+    for name in ("plcc", "srcc", "krcc", "plcc_logistic4", "plcc_logistic5"):
+        assert found[name].low < 0 < found[name].high, name
+
+
+def test_many_rows_without_references_fit_the_memory() -> None:
+    """Every two of 20,000 rows as numbers would take 3 x 3.2 GB."""
+    draw = np.random.default_rng(4)
+    opinions = draw.normal(size=20_000)
+    tracemalloc.start()
+    try:
+        found = evaluate(
+            -opinions - draw.normal(size=20_000), opinions, opinion_direction="higher-is-better", resamples=3
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.overall["krcc"].low is not None
+    assert peak < 1 << 28
+
+
+def test_an_interval_that_too_few_resamples_define_is_said_to_be_missing() -> None:
+    """The kind lies in one of 20 references, which every third resample lacks."""
+    kinds = ["rare" if reference == "r0" else "common" for reference in REFERENCES]
+    found = evaluate(
+        SCORES, OPINIONS, opinion_direction="higher-is-better", references=REFERENCES, kinds=kinds, resamples=100
+    )
+    assert found.by_kind["rare"]["srcc"].low is None
+    assert any(note.startswith("kind rare: no interval of plcc, srcc, krcc") for note in found.notes)

@@ -63,3 +63,12 @@ def test_resamples_equal_the_library_on_the_repeated_rows(seed: int, clusters: i
         for name, function in CORRELATIONS.items():
             expected = function(np.repeat(x, repeated), np.repeat(y, repeated))
             assert found[name][row] == pytest.approx(expected, abs=1e-9, nan_ok=True), name
+
+
+def test_many_clusters_give_the_same_without_the_matrix(monkeypatch) -> None:
+    draw = np.random.default_rng(2)
+    x, y, codes = np.round(draw.normal(size=40)), draw.normal(size=40), np.arange(40)
+    counts = draw.multinomial(40, np.full(40, 1 / 40), size=5).astype(float)
+    whole = krcc_of_resamples(x, y, codes, counts)
+    monkeypatch.setattr("innersight.evaluation.correlation._MOST_CLUSTERS", 39)
+    np.testing.assert_allclose(krcc_of_resamples(x, y, codes, counts), whole, atol=1e-12)

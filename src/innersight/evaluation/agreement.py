@@ -163,6 +163,8 @@ def evaluate(
     everything = np.ones(len(sample.x), bool)
     overall = sample.estimates(everything)
     notes += [f"{name} is not defined overall" for name, estimate in overall.items() if estimate.value is None]
+    if len(sample.counts) and (lost := _without_interval(overall)):
+        notes.append(f"no interval of {', '.join(lost)}, not defined in too many resamples")
     by_kind: dict[str, Estimates] = {}
     if kinds is not None:
         groups = np.array([str(kind) for kind in kinds])[kept]
@@ -171,6 +173,8 @@ def evaluate(
             undefined = [name for name in CORRELATIONS if by_kind[kind][name].value is None]
             if undefined:
                 notes.append(f"kind {kind}, {(groups == kind).sum()} rows: no {', '.join(undefined)}")
+            if len(sample.counts) and (lost := _without_interval(by_kind[kind])):
+                notes.append(f"kind {kind}: no interval of {', '.join(lost)}, not defined in too many resamples")
     by_reference = None
     if references is not None:
         by_reference, undefined_count = sample.mean_over_references()
@@ -208,14 +212,15 @@ class _Sample:
         self.weights = self.counts[:, self.codes]
         self.fits = {parameters: fit_logistic(x, y, parameters) for parameters in _FITS}
         self._fitted = {parameters: self._foretell(fit) for parameters, fit in self.fits.items()}
-        self._refitted = {
-            parameters: np.stack(
-                [self._foretell(fit_logistic(x, y, parameters, weights=row, start=fit)) for row in self.weights]
-            )
-            if fit is not None and count
-            else np.full((count, len(x)), np.nan)
-            for parameters, fit in self.fits.items()
-        }
+        self._signs: dict[int, Floats] = {}
+        self._refitted: dict[int, Floats] = {}
+        for parameters, fit in self.fits.items():
+            refits = [
+                None if fit is None else fit_logistic(x, y, parameters, weights=row, start=fit) for row in self.weights
+            ]
+            # Each resample says for itself whether its curve falls: an interval may hold 0.
+            self._signs[parameters] = np.array([_sign(refit) for refit in refits])
+            self._refitted[parameters] = np.array([self._foretell(refit) for refit in refits]).reshape(count, len(x))
 
     def _foretell(self, fit: Fit | None) -> Floats:
         return np.full(len(self.x), np.nan) if fit is None else fit(self.x)
@@ -258,9 +263,9 @@ class _Sample:
             found[name] = _estimate(function(x, y) if enough else math.nan, draws[name])
         for parameters, fit in self.fits.items():
             fitted, refitted = self._fitted[parameters][rows], self._refitted[parameters][:, rows]
-            sign = -1.0 if fit is not None and fit.falls else 1.0
+            signs = self._signs[parameters]
             for name, value, draw in (
-                ("plcc", sign * plcc(fitted, y), sign * _rowwise_plcc(refitted, y, weights)),
+                ("plcc", _sign(fit) * plcc(fitted, y), signs * _rowwise_plcc(refitted, y, weights)),
                 ("rmse", float(np.sqrt(np.mean((fitted - y) ** 2))), _rowwise_rmse(refitted, y, weights)),
             ):
                 found[f"{name}_logistic{parameters}"] = _estimate(value if enough else math.nan, draw)
@@ -277,8 +282,7 @@ class _Sample:
                 values[name].append(function(x, y) if enough else math.nan)
             for parameters, fit in self.fits.items():
                 fitted = self._fitted[parameters][rows]
-                sign = -1.0 if fit is not None and fit.falls else 1.0
-                values[f"plcc_logistic{parameters}"].append(sign * plcc(fitted, y) if enough else math.nan)
+                values[f"plcc_logistic{parameters}"].append(_sign(fit) * plcc(fitted, y) if enough else math.nan)
                 rmse = float(np.sqrt(np.mean((fitted - y) ** 2)))
                 values[f"rmse_logistic{parameters}"].append(rmse if enough else math.nan)
         estimates = {}
@@ -290,6 +294,14 @@ class _Sample:
             drawn = np.divide(held @ array[there], total, out=np.full(len(held), np.nan), where=total > 0)
             estimates[name] = _estimate(float(array[there].mean()) if there.any() else math.nan, drawn)
         return estimates, int(np.isnan(values["srcc"]).sum())
+
+
+def _sign(fit: Fit | None) -> float:
+    return -1.0 if fit is not None and fit.falls else 1.0
+
+
+def _without_interval(estimates: Estimates) -> list[str]:
+    return [name for name, estimate in estimates.items() if estimate.value is not None and estimate.low is None]
 
 
 def _estimate(value: float, drawn: Floats) -> Estimate:

@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 _CELLS = 1 << 24  # of a matrix that is in memory at once
+_MOST_CLUSTERS = 1000  # of which every two are looked at together
 
 
 def plcc(x: Floats, y: Floats) -> float:
@@ -97,7 +98,8 @@ def krcc_of_resamples(x: Floats, y: Floats, clusters: Counts, counts: Floats) ->
 
     With :math:`C_{ab} = \sum_{i \in a, j \in b} \mathrm{sgn}(x_i - x_j)\,\mathrm{sgn}(y_i - y_j)` the concordance of a
     resample that holds cluster a :math:`m_a` times is :math:`m^T C m`, and likewise for the untied pairs, so that pairs
-    of rows are looked at once for all resamples.
+    of rows are looked at once for all resamples. With many clusters the matrix would not fit the memory; then each
+    resample is computed by itself.
 
     Args:
         x: (n,)
@@ -108,6 +110,11 @@ def krcc_of_resamples(x: Floats, y: Floats, clusters: Counts, counts: Floats) ->
     Returns:
         (B,), nan where it is not defined.
     """
+    if len(counts) == 0:
+        return np.empty(0)
+    if counts.shape[1] > _MOST_CLUSTERS:
+        repeats = counts[:, clusters].astype(int)
+        return np.array([krcc(np.repeat(x, often), np.repeat(y, often)) for often in repeats])
     order = np.argsort(clusters, kind="stable")
     x, y, sorted_clusters = x[order], y[order], clusters[order]
     present, starts = np.unique(sorted_clusters, return_index=True)

@@ -57,7 +57,7 @@ def fit_logistic(
         y: (n,) opinions.
         parameters: 4 or 5.
         weights: (n,), how often each row counts; once, unless given.
-        start: The fit of a similar sample, as the one start.
+        start: The fit of a similar sample, as the one start; where this sample leans the other way it is no start.
 
     Returns:
         The fit, or None where none was found: no more rows than parameters, constant or infinite scores, no start that
@@ -86,7 +86,10 @@ def fit_logistic(
     x_unit, y_unit = (x[seen] - centre[0]) / scale[0], (y[seen] - centre[1]) / scale[1]
     root, curve, slope = np.sqrt(w[seen]), _CURVES[parameters], _SLOPES[parameters]
     rises = 1.0 if (w[seen] * x_unit * y_unit).sum() >= 0 else -1.0
-    starts = _starts(x_unit, y_unit, rises, parameters) if start is None else [start.parameters]
+    if start is not None and start.falls == (rises < 0):
+        starts = [start.parameters]
+    else:
+        starts = _starts(x_unit, y_unit, rises, parameters)
     ends = np.array([x_unit.min(), x_unit.max()])
     best: tuple[float, Floats, float] | None = None
     for first in starts:
