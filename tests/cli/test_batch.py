@@ -54,8 +54,10 @@ def test_rows_come_out_in_order_with_all_columns_and_scores_rise_as_quality_fall
 
 
 def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path) -> None:
-    assert run("batch", "list.csv", "--out", "whole.csv", "--quiet").returncode == 0
-    command = [Path(sys.executable).parent / "innersight", "batch", "list.csv", "--out", "scores.csv"]
+    header, *rows = (listed / "list.csv").read_text().splitlines()
+    (listed / "long.csv").write_text("\n".join([header, *rows * 6]) + "\n")  # too long to end before the signal
+    assert run("batch", "long.csv", "--out", "whole.csv", "--quiet").returncode == 0
+    command = [Path(sys.executable).parent / "innersight", "batch", "long.csv", "--out", "scores.csv"]
     for signal_number in (signal.SIGKILL, signal.SIGINT):
         process = subprocess.Popen([*command, "--resume"], cwd=listed, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         journal, deadline = listed / "scores.csv.journal", time.monotonic() + 120
@@ -66,11 +68,11 @@ def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path)
                 break
             time.sleep(0.005)
         _, said = process.communicate(timeout=60)
+        assert process.returncode == (130 if signal_number == signal.SIGINT else -signal_number), said
         assert not (listed / "scores.csv").exists()
         if signal_number == signal.SIGINT:
-            assert process.returncode == 130
             assert b"interrupted; what is done is kept beside scores.csv, --resume goes on from it" in said
-    result = run("batch", "list.csv", "--out", "scores.csv", "--resume")
+    result = run("batch", "long.csv", "--out", "scores.csv", "--resume")
     assert result.returncode == 0
     assert "of them by an earlier run" in result.stdout
     assert (listed / "scores.csv").read_text() == (listed / "whole.csv").read_text()
