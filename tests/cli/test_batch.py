@@ -59,7 +59,14 @@ def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path)
     assert run("batch", "long.csv", "--out", "whole.csv", "--quiet").returncode == 0
     command = [Path(sys.executable).parent / "innersight", "batch", "long.csv", "--out", "scores.csv"]
     for signal_number in (signal.SIGKILL, signal.SIGINT):
-        process = subprocess.Popen([*command, "--resume"], cwd=listed, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [*command, "--resume"],
+            cwd=listed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Shells start background jobs with this signal ignored, and whatever runs the tests may be one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
         journal, deadline = listed / "scores.csv.journal", time.monotonic() + 120
         before = journal.read_bytes().count(b"\n") if journal.exists() else 1
         while time.monotonic() < deadline and process.poll() is None:
