@@ -247,6 +247,11 @@ class Metric(nn.Module):
             f"normalisation {config.normalisation}, {self.precision}"
         )
 
+    @property
+    def window(self) -> int | None:
+        """Side of the windows that images are seen through, pixels; None where they are seen whole."""
+        return self.config.input.window
+
     def seen_pixels(self, height: int, width: int) -> int:
         """Count the pixels that the network sees of an image, those in several windows several times.
 

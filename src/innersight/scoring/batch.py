@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from innersight.errors import ImageError
-from innersight.metric.module import Metric
+from innersight.images.perturbing import Perturbation
+from innersight.metric.contract import PairMetric
 from innersight.scoring.cache import FeatureCache
 from innersight.scoring.engine import Auto, Engine
 from innersight.scoring.lists import PairList
@@ -39,7 +40,7 @@ class BatchOutcome:
 
 def score_list(
     pairs: PairList,
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[str, PairMetric],
     out: str | Path,
     *,
     resume: bool = False,
@@ -50,6 +51,7 @@ def score_list(
     workers: int | Auto = "auto",
     batch_size: int | Auto = "auto",
     cache: FeatureCache | None = None,
+    perturbation: Perturbation | None = None,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> BatchOutcome:
     """Score a list and write its rows with `score` and `error`, in order, all columns kept.
@@ -70,6 +72,7 @@ def score_list(
         workers: See there.
         batch_size: See there.
         cache: See there.
+        perturbation: What happens to the images once they are read.
         on_row: Called with the number of rows done after each.
 
     Returns:
@@ -88,12 +91,14 @@ def score_list(
         workers=workers,
         batch_size=batch_size,
         cache=cache,
+        perturbation=perturbation,
     )
     engine.warm_up(pairs.paths(next(iter(pairs.rows())))[0])  # decides the runtime, which is part of the record
     run = {
         "list": pairs.digest,
         "metrics": {name: metric.describe() for name, metric in metrics.items()},
         "per_layer": with_layers,
+        "perturbation": None if perturbation is None else str(perturbation),
     }
     if resume and not journal_of(out).exists() and (finished := read_record(out, run)) is not None:
         return BatchOutcome(finished[0], *finished)

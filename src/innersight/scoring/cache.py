@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from innersight import __version__
 from innersight.backbones.features import Features
 from innersight.errors import ArgumentError, first_line
-from innersight.metric.module import Metric
+from innersight.metric.contract import PairMetric
 from innersight.metric.views import Views
 
 _NAME = re.compile(r"[0-9a-f]{64}\.safetensors")
@@ -56,9 +56,9 @@ class FeatureCache:
         except OSError as error:
             raise ArgumentError(f"The cache can't use the folder '{folder}': {first_line(error)}") from error
 
-    def key(self, content: bytes, metric: Metric, layers: tuple[int, ...]) -> str:
-        """Name what a metric's `look` at these layers sees of an image file of this content."""
-        made = [__version__, PIL.__version__, metric.sight, metric.runtime.name, metric.device.type, list(layers)]
+    def key(self, content: bytes, metric: PairMetric, layers: tuple[int, ...], done: str = "") -> str:
+        """Name what a metric's `look` at these layers sees of a file of this content, after what was done to it."""
+        made = [__version__, PIL.__version__, metric.sight, metric.runtime.name, metric.device.type, list(layers), done]
         return hashlib.sha256(hashlib.sha256(content).digest() + json.dumps(made).encode()).hexdigest()
 
     def load(self, key: str) -> tuple[Views, dict[str, str]] | None:

@@ -15,8 +15,9 @@ from typing import Literal, TypeAlias
 import torch
 
 from innersight.errors import ArgumentError, InnersightError
+from innersight.images.perturbing import Perturbation
 from innersight.images.reading import read_size
-from innersight.metric.module import Metric
+from innersight.metric.contract import PairMetric
 from innersight.scoring.cache import FeatureCache
 from innersight.scoring.sights import RowScore, Seen, Sights
 
@@ -37,7 +38,7 @@ _IN_FLIGHT = 8  # chunks a worker, so that none runs dry while the planner waits
 
 def score_pairs(
     pairs: Iterable[tuple[str | Path, str | Path]],
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[str, PairMetric],
     *,
     with_layers: bool = False,
     memory_limit: int = 2 << 30,
@@ -108,7 +109,7 @@ class Engine:
 
     def __init__(
         self,
-        metrics: Mapping[str, Metric],
+        metrics: Mapping[str, PairMetric],
         *,
         with_layers: bool = False,
         memory_limit: int = 2 << 30,
@@ -116,6 +117,7 @@ class Engine:
         batch_size: int | Auto = "auto",
         cache: FeatureCache | None = None,
         ahead: int = PLANNED_TOGETHER,
+        perturbation: Perturbation | None = None,
     ) -> None:
         for name, number in (("memory_limit", memory_limit), ("workers", workers), ("batch_size", batch_size)):
             if number != "auto" and (type(number) is not int or number < 1):
@@ -127,7 +129,9 @@ class Engine:
         self._batch: int = (_BATCH_ON_GPU if on_gpu else 1) if batch_size == "auto" else batch_size
         self._threads = threads
         self._threads_each = 1 if on_gpu else max(1, threads // self._workers)
-        self._sights = Sights(metrics, with_layers=with_layers, together=self._batch > 1, cache=cache)
+        self._sights = Sights(
+            metrics, with_layers=with_layers, together=self._batch > 1, cache=cache, perturbation=perturbation
+        )
         self._limit = memory_limit
         self._ahead = ahead
         self._warm = False

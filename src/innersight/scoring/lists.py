@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,17 @@ class PairList:
     """A list of pairs that can be walked through as often as needed, one row in memory at a time.
 
     Attributes:
-        source: The list's file, or None for two folders.
-        pairs: The pairs of two folders, or None for a file.
+        source: The list's file, or None where the rows are in memory.
+        listed: The rows in memory, or None for a file.
+        folder: What relative names are relative to.
         reference_column: The column that names the reference.
         distorted_column: The column that names the distorted image.
         digest: SHA-256 of what decides the pairs, `sha256:...`.
     """
 
     source: Path | None
-    pairs: tuple[tuple[str, str], ...] | None
+    listed: tuple[Mapping[str, Any], ...] | None
+    folder: Path
     reference_column: str
     distorted_column: str
     digest: str
@@ -41,9 +43,8 @@ class PairList:
         Raises:
             ArgumentError: If a line can't be read, or a row lacks one of the two columns; with the line's number.
         """
-        if self.pairs is not None:
-            for reference, distorted in self.pairs:
-                yield {self.reference_column: reference, self.distorted_column: distorted}
+        if self.listed is not None:
+            yield from self.listed
         elif self.source is not None:
             for number, row in read_rows(self.source):
                 for column in (self.reference_column, self.distorted_column):
@@ -61,9 +62,8 @@ class PairList:
         return list(dict.fromkeys(column for row in self.rows() for column in row))
 
     def paths(self, row: Mapping[str, Any]) -> tuple[Path, Path]:
-        """Return a row's reference and distorted file; relative names are relative to the list's folder."""
-        folder = self.source.parent if self.source is not None else Path()
-        return folder / row[self.reference_column], folder / row[self.distorted_column]
+        """Return a row's reference and distorted file."""
+        return self.folder / row[self.reference_column], self.folder / row[self.distorted_column]
 
 
 def open_list(path: str | Path, reference_column: str = "reference", distorted_column: str = "distorted") -> PairList:
@@ -86,7 +86,7 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-    opened = PairList(path, None, reference_column, distorted_column, f"sha256:{digest.hexdigest()}")
+    opened = PairList(path, None, path.parent, reference_column, distorted_column, f"sha256:{digest.hexdigest()}")
     if next(opened.rows(), None) is None:
         raise ArgumentError(f"The list '{path}' has no rows.")
     return opened
@@ -123,9 +123,24 @@ def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> 
         raise ArgumentError(
             f"The folders can't be paired by name; {'; '.join(problems)}. Pass a list of pairs instead."
         )
-    pairs = tuple((str(found[0][name][0]), str(found[1][name][0])) for name in sorted(found[0]))
-    digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
-    return PairList(None, pairs, "reference", "distorted", f"sha256:{digest}")
+    return list_rows(
+        {"reference": str(found[0][name][0]), "distorted": str(found[1][name][0])} for name in sorted(found[0])
+    )
+
+
+def list_rows(rows: Iterable[Mapping[str, Any]], folder: Path = Path()) -> PairList:
+    """Make a list of rows in memory.
+
+    Args:
+        rows: Each with `reference`, `distorted` and columns of its own, JSON types; the same columns in all.
+        folder: What relative names are relative to.
+
+    Returns:
+        The list.
+    """
+    listed = tuple(rows)
+    digest = hashlib.sha256(json.dumps([str(folder), listed]).encode()).hexdigest()
+    return PairList(None, listed, folder, "reference", "distorted", f"sha256:{digest}")
 
 
 def _images_by_name(folder: Path) -> dict[str, list[Path]]:

@@ -14,8 +14,9 @@ import torch
 
 from innersight.errors import ImageError, InnersightError
 from innersight.images.checking import check_same_size
+from innersight.images.perturbing import Perturbation
 from innersight.images.reading import read_image
-from innersight.metric.module import Metric
+from innersight.metric.contract import PairMetric
 from innersight.metric.views import Views
 from innersight.scoring.cache import FeatureCache
 
@@ -27,7 +28,7 @@ class RowScore:
     """What came of one pair of a list.
 
     Attributes:
-        scores: By metric, from 0, lower is more alike; empty if the pair could not be scored.
+        scores: By metric; ours from 0, lower is more alike; empty if the pair could not be scored.
         per_layer: By metric, the distance of each layer alone; empty unless asked for.
         error: Why the pair could not be scored, or None.
     """
@@ -60,7 +61,7 @@ class Seen:
 class _Sight:
     """Metrics that look alike: one of them looks, at all layers that any of them compares."""
 
-    lead: Metric
+    lead: PairMetric
     names: list[str] = field(default_factory=list)
     layers: tuple[int, ...] = ()
     bytes_per_pixel: float = 0.0
@@ -75,17 +76,25 @@ class Sights:
         metrics: By the names their scores are to have.
         with_layers: Whether to compute `per_layer`.
         together: Whether several images go through the network at once. Images of a batch can differ by rounding, so
-            that equal ones are then found by their pixels, and score 0.
+            that equal ones are then found by their pixels, and score as the reference with itself.
         cache: Where features may lie from an earlier run.
+        perturbation: What happens to the images once they are read.
     """
 
     def __init__(
-        self, metrics: Mapping[str, Metric], *, with_layers: bool, together: bool, cache: FeatureCache | None
+        self,
+        metrics: Mapping[str, PairMetric],
+        *,
+        with_layers: bool,
+        together: bool,
+        cache: FeatureCache | None,
+        perturbation: Perturbation | None = None,
     ) -> None:
         self._metrics = metrics
         self._with_layers = with_layers
         self._fingerprints = together or cache is not None
         self._cache = cache
+        self._perturbation = perturbation
         self._sights: dict[str, _Sight] = {}
         for name, metric in metrics.items():
             sight = self._sights.setdefault(metric.sight, _Sight(metric))
@@ -105,7 +114,7 @@ class Sights:
         draw = torch.Generator().manual_seed(0)
         for sight in self._sights.values():
             shape = size or _PROBE_SIZE
-            window = sight.lead.config.input.window
+            window = sight.lead.window
             if window is not None:
                 shape = (window, window)
             image = torch.rand(3, *shape, generator=draw)
@@ -139,8 +148,8 @@ class Sights:
         read: dict[tuple[int, int], list[tuple[int, torch.Tensor, dict[str, str]]]] = {}
         for index, path in enumerate(paths):
             try:
-                keys = {} if self._cache is None or in_parts else self._keys(path, self._cache)
-                image = self._from_cache(path, keys) or read_image(path)
+                keys = {} if self._cache is None or in_parts else self._keys(path, self._cache, like is None)
+                image = self._from_cache(path, keys) or self._read(path, like is None)
                 size = image.size if isinstance(image, Seen) else (image.shape[-2], image.shape[-1])
                 if like is not None:
                     check_same_size(like[index].size, size, (str(like[index].path), str(path)))
@@ -177,8 +186,7 @@ class Sights:
         """Score one pair of what was seen, both in parts or neither, of one size."""
         try:
             if reference.fingerprint is not None and reference.fingerprint == distorted.fingerprint:
-                none = {name: [0.0] * len(metric.layers) for name, metric in self._metrics.items()}
-                return RowScore(dict.fromkeys(none, 0.0), none if self._with_layers else {}, None)
+                distorted = reference
             with self._turn:
                 scores, per_layer = self._score(reference, distorted)
             for name, score in scores.items():
@@ -235,12 +243,20 @@ class Sights:
     def _fingerprint(self, image: torch.Tensor) -> bytes | None:
         return hashlib.blake2b(image.numpy().data, digest_size=16).digest() if self._fingerprints else None
 
-    def _keys(self, path: Path, cache: FeatureCache) -> dict[str, str]:
+    def _read(self, path: Path, is_reference: bool) -> torch.Tensor:
+        image = read_image(path)
+        if self._perturbation is None:
+            return image
+        perturb = self._perturbation.of_reference if is_reference else self._perturbation.of_distorted
+        return perturb(image).contiguous()
+
+    def _keys(self, path: Path, cache: FeatureCache, is_reference: bool) -> dict[str, str]:
         try:
             content = path.read_bytes()
         except OSError:
             return {}  # to read it as an image will tell why
-        return {key: cache.key(content, sight.lead, sight.layers) for key, sight in self._sights.items()}
+        done = "" if self._perturbation is None else f"{self._perturbation} of {'r' if is_reference else 'd'}"
+        return {key: cache.key(content, sight.lead, sight.layers, done) for key, sight in self._sights.items()}
 
     def _from_cache(self, path: Path, keys: Mapping[str, str]) -> Seen | None:
         views: dict[str, Views] = {}
@@ -270,6 +286,6 @@ class Sights:
             self._cache.save(key, seen.views[sight], facts)
 
 
-def _batch(images: Sequence[torch.Tensor], metric: Metric) -> torch.Tensor:
+def _batch(images: Sequence[torch.Tensor], metric: PairMetric) -> torch.Tensor:
     stacked = images[0][None] if len(images) == 1 else torch.stack(list(images))
     return stacked.to(device=metric.device, dtype=metric.dtype)

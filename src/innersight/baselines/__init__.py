@@ -1,0 +1,1 @@
+"""Other people's metrics, by the contract of ours."""
