@@ -13,7 +13,8 @@ import typer
 from innersight.errors import ArgumentError, unknown_name
 
 if TYPE_CHECKING:
-    from innersight.evaluation.agreement import Direction, Estimate, Estimates, Evaluation
+    from innersight.datasets.dataset import Direction
+    from innersight.evaluation.agreement import Estimate, Estimates, Evaluation
 
 _MISSING = ("", "nan", "none", "null", "na")
 
@@ -37,7 +38,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure how well scores agree with people: PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit."""
-    from innersight.evaluation.agreement import DIRECTIONS
+    from innersight.datasets.dataset import DIRECTIONS
     from innersight.evaluation.agreement import evaluate as measure
 
     for option, direction in (("--opinion-direction", opinion_direction), ("--score-direction", score_direction)):

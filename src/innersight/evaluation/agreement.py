@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from innersight.datasets.dataset import DIRECTIONS, Direction
 from innersight.errors import ArgumentError, unknown_name
 from innersight.evaluation.correlation import (
     CORRELATIONS,
@@ -21,8 +22,6 @@ from innersight.evaluation.correlation import (
 )
 from innersight.evaluation.fitting import Fit, fit_logistic
 
-Direction: TypeAlias = Literal["higher-is-better", "lower-is-better"]
-DIRECTIONS = ("higher-is-better", "lower-is-better")
 STATISTICS = ("plcc", "srcc", "krcc", "plcc_logistic4", "rmse_logistic4", "plcc_logistic5", "rmse_logistic5")
 LEAST_ROWS = 3
 """Rows below which a group has no correlation worth the name: two always agree fully, or not at all."""

@@ -1,0 +1,126 @@
+"""Files are found in any case, and what isn't found is said together with what was there instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from innersight.datasets.dataset import RatedPair
+from innersight.datasets.folders import (
+    Images,
+    find_file,
+    find_layout,
+    index_images,
+    place_pairs,
+    require_opinions,
+    subfolders,
+)
+from innersight.errors import ArgumentError
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def find(root: Path) -> Path:
+    return find_layout("SET", root, [("refs",), ("dist*", "images")], "mos.txt")
+
+
+class TestImages:
+    def test_case_does_not_matter_and_the_disk_decides(self, tmp_path: Path) -> None:
+        touch(tmp_path / "Refs" / "I01.BMP")
+        assert index_images(tmp_path, ("refs",)).find("i01.bmp") == "Refs/I01.BMP"
+
+    def test_png_stands_in_for_bmp_only_where_there_is_no_bmp(self, tmp_path: Path) -> None:
+        touch(tmp_path / "refs" / "a.png", tmp_path / "refs" / "b.png", tmp_path / "refs" / "b.bmp")
+        images = index_images(tmp_path, ("refs",))
+        assert [images.find(name) for name in ("a.bmp", "b.bmp", "b.png", "c.bmp")] == [
+            "refs/a.png", "refs/b.bmp", "refs/b.png", None,
+        ]  # fmt: skip
+        assert index_images(tmp_path, ("refs",)).find("a.jpg") is None
+
+    def test_folders_within_are_indexed_and_others_are_not(self, tmp_path: Path) -> None:
+        touch(tmp_path / "dist_1" / "dist_1" / "a.png", tmp_path / "dist_2" / "b.png", tmp_path / "other" / "c.png")
+        images = index_images(tmp_path, ("dist*",))
+        assert [images.find(name) for name in ("a.png", "b.png", "c.png")] == [
+            "dist_1/dist_1/a.png",
+            "dist_2/b.png",
+            None,
+        ]
+
+    def test_a_name_that_is_in_two_folders_is_found_with_its_folder(self, tmp_path: Path) -> None:
+        touch(tmp_path / "wn" / "img1.bmp", tmp_path / "JPEG" / "img1.png")
+        images = index_images(tmp_path, ("jpeg", "wn"))
+        assert images.find("wn/img1.bmp") == "wn/img1.bmp"
+        assert images.find("jpeg/img1.bmp") == "JPEG/img1.png"
+
+
+class TestLayout:
+    def test_the_root_or_one_folder_in_it(self, tmp_path: Path) -> None:
+        touch(tmp_path / "set" / "Refs" / "x", tmp_path / "set" / "Distorted" / "x")
+        assert find(tmp_path) == find(tmp_path / "set") == tmp_path / "set"
+
+    def test_two_copies_are_not_chosen_from(self, tmp_path: Path) -> None:
+        for name in ("one", "two"):
+            touch(tmp_path / name / "refs" / "x", tmp_path / name / "images" / "x")
+        with pytest.raises(ArgumentError, match=r"holds SET more than once: in one, two\. Pass one"):
+            find(tmp_path)
+
+    def test_a_wrong_root_says_what_was_expected_and_what_was_found(self, tmp_path: Path) -> None:
+        touch(*(tmp_path / "refs" / str(number) for number in range(2)), *(tmp_path / f"f{n}" for n in range(9)))
+        with pytest.raises(ArgumentError) as error:
+            find(tmp_path)
+        assert str(error.value) == (
+            f"'{tmp_path}' doesn't hold SET: expected the folders (refs, dist* or images) and the file 'mos.txt' in it "
+            "or in one folder below, but found (f0, f1, f2, f3, f4, f5, f6, f7, ... 2 more). "
+            "Pass the folder that holds them as the root."
+        )
+
+    def test_a_missing_root_and_a_file(self, tmp_path: Path) -> None:
+        touch(tmp_path / "file")
+        with pytest.raises(
+            ArgumentError, match=r"with the folders \(refs, .* and the file 'mos\.txt', .*no such folder"
+        ):
+            find(tmp_path / "none")
+        with pytest.raises(ArgumentError, match="it is a file"):
+            find(tmp_path / "file")
+
+    def test_a_folder_that_may_not_be_read_is_passed_over(self, tmp_path: Path, monkeypatch) -> None:
+        def refuse(path: Path) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        assert subfolders(tmp_path) == []
+        assert find_file(tmp_path, "a") is None
+
+
+class TestFiles:
+    def test_any_case(self, tmp_path: Path) -> None:
+        touch(tmp_path / "Mos.TXT")
+        assert find_file(tmp_path, "mos.txt") == require_opinions("SET", tmp_path, "mos.txt") == tmp_path / "Mos.TXT"
+
+    def test_missing_opinions(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            ArgumentError, match=r"has the images of SET, but not 'mos\.txt', which holds what people said"
+        ):
+            require_opinions("SET", tmp_path, "mos.txt")
+
+
+class TestPlacing:
+    def test_pairs_with_both_images_remain_with_their_names_on_the_disk(self) -> None:
+        references, distorted = Images({"a.png": "r/A.png"}), Images({"x.png": "d/X.png", "y.png": "d/y.png"})
+        listed = [
+            RatedPair("a.bmp", "x.bmp", 1.0, 0.5),
+            RatedPair("b.bmp", "y.bmp", 2.0),
+            RatedPair("a.bmp", "z.bmp", 3.0),
+        ]
+        assert place_pairs("SET", Path(), listed, references, distorted) == (RatedPair("r/A.png", "d/X.png", 1.0, 0.5),)
+
+    def test_none_at_all_is_an_error(self) -> None:
+        with pytest.raises(ArgumentError, match=r"no listed pair's two images; expected e\.g\. 'a\.bmp' and 'x\.bmp'"):
+            place_pairs("SET", Path(), [RatedPair("a.bmp", "x.bmp", 1.0)], Images({}), Images({}))
+        with pytest.raises(ArgumentError, match="lists no images"):
+            place_pairs("SET", Path(), [], Images({}), Images({}))
