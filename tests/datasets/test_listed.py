@@ -74,7 +74,8 @@ class TestRatedPairs:
 class TestDirection:
     def rows(self, tmp_path: Path, *said: str) -> Path:
         lines = "".join(f"a.png,b.png,1,{direction}\n" for direction in said)
-        return write(tmp_path / "mine.csv", f"reference,distorted,opinion,opinion_direction\n{lines}")
+        name = f"{len(said)}{said[0]}.csv"
+        return write(tmp_path / name, f"reference,distorted,opinion,opinion_direction\n{lines}")
 
     def test_the_column_or_the_argument_or_both_say_it(self, tmp_path: Path) -> None:
         lower = "lower-is-better"

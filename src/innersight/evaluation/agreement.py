@@ -15,6 +15,7 @@ from innersight.evaluation.correlation import (
     CORRELATIONS,
     Counts,
     Floats,
+    draw_resamples,
     krcc_of_resamples,
     plcc,
     plcc_of_resamples,
@@ -152,7 +153,7 @@ def evaluate(
     sample = _Sample(
         x[kept] * (1 if score_direction == "higher-is-better" else -1),
         y[kept] * (1 if opinion_direction == "higher-is-better" else -1),
-        None if references is None else _codes(references, kept),
+        None if references is None else codes_of(references, kept),
         resamples,
         seed,
     )
@@ -193,7 +194,8 @@ def evaluate(
     )
 
 
-def _codes(names: Sequence[str], kept: np.typing.NDArray[np.bool_]) -> Counts:
+def codes_of(names: Sequence[str], kept: np.typing.NDArray[np.bool_]) -> Counts:
+    """Number the names of the rows that are kept from 0."""
     return np.unique(np.array([str(name) for name in names])[kept], return_inverse=True)[1].astype(np.int64)
 
 
@@ -205,9 +207,8 @@ class _Sample:
         self.named = references is not None
         self.codes = np.arange(len(x)) if references is None else references
         self.clusters = int(self.codes.max()) + 1
-        count = resamples if self.clusters > 1 else 0
-        share = np.full(self.clusters, 1 / self.clusters)
-        self.counts = np.random.default_rng(seed).multinomial(self.clusters, share, size=count).astype(float)
+        self.counts = draw_resamples(self.clusters, resamples, seed)
+        count = len(self.counts)
         self.weights = self.counts[:, self.codes]
         self.fits = {parameters: fit_logistic(x, y, parameters) for parameters in _FITS}
         self._fitted = {parameters: self._foretell(fit) for parameters, fit in self.fits.items()}
@@ -259,7 +260,7 @@ class _Sample:
             "krcc": krcc_of_resamples(x, y, self.codes[rows], self.counts),
         }
         for name, function in CORRELATIONS.items():
-            found[name] = _estimate(function(x, y) if enough else math.nan, draws[name])
+            found[name] = estimate_of(function(x, y) if enough else math.nan, draws[name])
         for parameters, fit in self.fits.items():
             fitted, refitted = self._fitted[parameters][rows], self._refitted[parameters][:, rows]
             signs = self._signs[parameters]
@@ -267,7 +268,7 @@ class _Sample:
                 ("plcc", _sign(fit) * plcc(fitted, y), signs * _rowwise_plcc(refitted, y, weights)),
                 ("rmse", float(np.sqrt(np.mean((fitted - y) ** 2))), _rowwise_rmse(refitted, y, weights)),
             ):
-                found[f"{name}_logistic{parameters}"] = _estimate(value if enough else math.nan, draw)
+                found[f"{name}_logistic{parameters}"] = estimate_of(value if enough else math.nan, draw)
         return {name: found[name] for name in STATISTICS}
 
     def mean_over_references(self) -> tuple[dict[str, Estimate], int]:
@@ -291,7 +292,7 @@ class _Sample:
             held = self.counts[:, there]
             total = held.sum(1)
             drawn = np.divide(held @ array[there], total, out=np.full(len(held), np.nan), where=total > 0)
-            estimates[name] = _estimate(float(array[there].mean()) if there.any() else math.nan, drawn)
+            estimates[name] = estimate_of(float(array[there].mean()) if there.any() else math.nan, drawn)
         return estimates, int(np.isnan(values["srcc"]).sum())
 
 
@@ -303,7 +304,8 @@ def _without_interval(estimates: Estimates) -> list[str]:
     return [name for name, estimate in estimates.items() if estimate.value is not None and estimate.low is None]
 
 
-def _estimate(value: float, drawn: Floats) -> Estimate:
+def estimate_of(value: float, drawn: Floats) -> Estimate:
+    """Put a statistic and its resamples together; None for what is not defined, or not in 95 % of the resamples."""
     if not math.isfinite(value):
         return Estimate(None, None, None)
     defined = drawn[np.isfinite(drawn)]

@@ -70,6 +70,21 @@ def krcc(x: Floats, y: Floats) -> float:
 CORRELATIONS: dict[str, Callable[[Floats, Floats], float]] = {"plcc": plcc, "srcc": srcc, "krcc": krcc}
 
 
+def draw_resamples(clusters: int, count: int, seed: int) -> Floats:
+    """Draw resamples of whole clusters; the same seed draws the same for every score, so that scores compare.
+
+    Args:
+        clusters: How many there are; of one there are no resamples.
+        count: B.
+        seed: Of the draw.
+
+    Returns:
+        (B, clusters), how often each cluster is in each resample.
+    """
+    share = np.full(clusters, 1 / clusters)
+    return np.random.default_rng(seed).multinomial(clusters, share, size=count if clusters > 1 else 0).astype(float)
+
+
 def plcc_of_resamples(x: Floats, y: Floats, weights: Floats) -> Floats:
     """Compute `plcc` of many resamples.
 
