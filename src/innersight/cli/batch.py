@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from innersight.cli import options
+from innersight.cli.progress import Progress
 from innersight.errors import ArgumentError
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-_SECONDS_BETWEEN_LINES = 10.0
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
@@ -94,7 +90,7 @@ def batch(
     metrics = create_metrics(
         metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, **overrides
     )
-    progress = _Progress(0 if quiet else sum(1 for _ in listed.rows()))
+    progress = Progress(0 if quiet else sum(1 for _ in listed.rows()))
     try:
         with progress:
             outcome = score_list(
@@ -137,40 +133,3 @@ def _number(option: str, text: str) -> int | Literal["auto"]:
     if re.fullmatch(r"[1-9]\d{0,5}", text) is None:
         raise ArgumentError(f"Option {option} takes auto or a whole number from 1, but got {text!r}.")
     return int(text)
-
-
-class _Progress:
-    """A bar with rate and remaining time on a terminal, a plain line now and then elsewhere; nothing for no rows."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._start: tuple[float, int] | None = None
-        self._last = time.monotonic()
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> None:
-        if self._total and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
-            self._bar = Progress(*columns, console=Console(stderr=True))
-            self._bar.add_task("", total=self._total, speed="")
-            self._bar.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def show(self, done: int) -> None:
-        """Take note of the number of rows that are done."""
-        now = time.monotonic()
-        if self._start is None:  # the first row of this run: rows of an earlier one say nothing of its speed
-            self._start = (now, done)
-        rate = (done - self._start[1]) / max(now - self._start[0], 1e-9)
-        speed = f"{rate:.1f} rows/s, {(self._total - done) / rate / 60:.1f} min left" if rate else ""
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, speed=speed)
-        elif self._total and now - self._last >= _SECONDS_BETWEEN_LINES:
-            self._last = now
-            print(f"{done}/{self._total} rows, {speed}", file=sys.stderr, flush=True)

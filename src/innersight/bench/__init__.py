@@ -1,0 +1,1 @@
+"""Data sets through the engine and the statistics to tables."""
