@@ -73,6 +73,7 @@ def test_every_module_has_tests_that_mirror_it() -> None:
         "cli/app": "cli/test_catalogues",
         "cli/console": "cli/test_catalogues",
         "cli/options": "cli/test_score",
+        "cli/progress": "cli/test_batch",
     }
     for path in SOURCES:
         module = path.relative_to(ROOT / "src" / "innersight").with_suffix("")

@@ -145,32 +145,83 @@ def run_bench(
         ArgumentError: If there is an earlier run and neither option is given, or too few rows could be scored.
     """
     out.mkdir(parents=True, exist_ok=True)
-    pairs = _rows_of(dataset)
     outcomes = []
     before = 0
     for perturbation in (None, *perturbations):
-        name = "scores.csv" if perturbation is None else f"scores_{perturbation}.csv"
-        done = score_list(
-            pairs,
+        scored = score_dataset(
+            dataset,
             metrics,
-            out / name,
+            out / ("scores.csv" if perturbation is None else f"scores_{perturbation}.csv"),
+            perturbation=perturbation,
             resume=resume,
             overwrite=overwrite,
-            perturbation=perturbation,
             on_row=lambda rows, before=before: on_row(before + rows),  # type: ignore[misc]
         )
-        before += done.rows
-        scores = _read_scores(out / name, list(metrics))
+        before += scored.rows
         directions: dict[str, Direction] = {
             name: "higher-is-better" if metric.higher_is_better else "lower-is-better"
             for name, metric in metrics.items()
         }
         measure = _of_choices if isinstance(dataset, ChoiceSet) else _of_pairs
         outcomes.append(
-            Outcome(perturbation, done.failed, *measure(dataset, scores, directions, resamples, seed))  # type: ignore[arg-type]
+            Outcome(perturbation, scored.failed, *measure(dataset, scored.scores, directions, resamples, seed))  # type: ignore[arg-type]
         )
     described = {name: metric.describe() for name, metric in metrics.items()}
     return BenchResult(dataset, described, dict(unavailable or {}), outcomes)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the engine made of a data set.
+
+    Attributes:
+        scores: By metric, one a row; None where there is an error.
+        rows: How many there are.
+        failed: How many have an error.
+    """
+
+    scores: Scores
+    rows: int
+    failed: int
+
+
+def score_dataset(
+    dataset: DataSet | ChoiceSet,
+    metrics: Mapping[str, PairMetric],
+    path: Path,
+    *,
+    perturbation: Perturbation | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_row: Callable[[int], None] = lambda _: None,
+) -> Scored:
+    """Score the images of a data set into a file; see `run_bench`.
+
+    Args:
+        dataset: A row a pair, or two rows a choice.
+        metrics: By name.
+        path: The .csv file.
+        perturbation: What happens to the images once they are read.
+        resume: See `run_bench`.
+        overwrite: See there.
+        on_row: Called after each row with the number of rows that the file has.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ArgumentError: If there is an earlier run and neither option is given.
+    """
+    done = score_list(
+        _rows_of(dataset),
+        metrics,
+        path,
+        resume=resume,
+        overwrite=overwrite,
+        perturbation=perturbation,
+        on_row=on_row,
+    )
+    return Scored(_read_scores(path, list(metrics)), done.rows, done.failed)
 
 
 def _rows_of(dataset: DataSet | ChoiceSet) -> PairList:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from innersight import __version__
-from innersight.cli import batch, bench, catalogues, evaluate, score, weights
+from innersight.cli import batch, bench, catalogues, evaluate, score, verify, weights
 from innersight.errors import InnersightError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("score")(score.score)
 app.command("batch")(batch.batch)
 app.command("bench")(bench.bench)
 app.command("evaluate")(evaluate.evaluate)
+app.command("verify-paper")(verify.verify_paper)
 app.command("metrics")(catalogues.metrics)
 app.command("backbones")(catalogues.backbones)
 app.add_typer(weights.app, name="weights")

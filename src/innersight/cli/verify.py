@@ -1,0 +1,97 @@
+"""`innersight verify-paper`: every published number against ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from innersight.cli.progress import Progress
+from innersight.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from innersight.bench.verify import Check
+
+
+def verify_paper(
+    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Where scores and verify.json go.")],
+    live: Annotated[Path | None, typer.Option(metavar="DIR", readable=False, help="Where LIVE is unpacked.")] = None,
+    tid2013: Annotated[Path | None, typer.Option(metavar="DIR", readable=False, help="TID2013.")] = None,
+    pipal: Annotated[Path | None, typer.Option(metavar="DIR", readable=False, help="PIPAL, training part.")] = None,
+    published: Annotated[
+        Path | None, typer.Option(metavar="DIR", readable=False, help="The authors' per-image files, to compare with.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="dinov1_l2, psnr, ...; repeatable.")] = None,
+    runtime: Annotated[str, typer.Option(help="torch, or openvino, ...")] = "torch",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from a run that was ended early.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop an earlier run.")] = False,
+) -> None:
+    """Check the paper's published numbers: SRCC of the sets at hand, and score by score where files are given.
+
+    Exit status 0 if all that could be checked agrees, 1 if something differs or nothing could be checked.
+    """
+    from innersight.bench.verify import verify_paper as verify
+    from innersight.cli import options
+    from innersight.datasets.dataset import DataSet
+    from innersight.datasets.registry import open_dataset
+
+    roots = {"live": live, "tid2013": tid2013, "pipal": pipal}
+    opened = [open_dataset(name, root) for name, root in roots.items() if root is not None]
+    datasets = [dataset for dataset in opened if isinstance(dataset, DataSet)]
+    if not datasets:
+        raise ArgumentError("Pass at least one data set: --live DIR, --tid2013 DIR or --pipal DIR.")
+    for dataset in datasets:
+        print(dataset.summary, file=sys.stderr)
+    options.compute_exactly()
+    with (progress := Progress(max(len(dataset.pairs) for dataset in datasets))):
+        checks = verify(
+            datasets,
+            out,
+            published=published,
+            only=only or (),
+            resume=resume,
+            overwrite=overwrite,
+            runtime=runtime,
+            on_row=progress.show,
+        )
+    written = [{**asdict(check), "verdict": check.verdict} for check in checks]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "verify.json").write_text(json.dumps(written, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _print(checks)
+    verdicts = [check.verdict for check in checks]
+    if "differs" in verdicts or "agrees" not in verdicts:
+        raise typer.Exit(1)
+
+
+def _print(checks: Sequence[Check]) -> None:
+    from rich.table import Table
+
+    from innersight.cli.console import console
+
+    columns = ("set", "metric", "pairs", "SRCC", "published", "of published scores", "equal scores", "largest", "")
+    table = Table(*columns, title="largest: of the relative differences of a score", title_justify="left")
+    for check in checks:
+        table.add_row(
+            check.dataset,
+            check.claim,
+            f"{check.pairs} of {check.of}",
+            _number(check.srcc, 4),
+            _number(check.srcc_published, 3),
+            _number(check.srcc_of_published_scores, 4),
+            f"{check.equal} of {check.compared}" if check.compared else "-",
+            "-" if check.largest is None else f"{check.largest:.1e}",
+            check.verdict.partition(":")[0],
+        )
+    console().print(table)
+    for verdict in dict.fromkeys(check.verdict for check in checks if ":" in check.verdict):
+        print(verdict)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
