@@ -13,7 +13,9 @@ from skimage import data
 
 import innersight
 from innersight.errors import ArgumentError
-from innersight.scoring.engine import score_pairs
+from innersight.images.perturbing import Perturbation
+from innersight.scoring.cache import FeatureCache
+from innersight.scoring.engine import Engine, score_pairs
 from innersight.scoring.pair import read_pair, score_images
 
 
@@ -53,6 +55,22 @@ def test_scores_do_not_depend_on_memory_workers_or_company(
             expected = score_images(metric, *read_pair(reference, distorted)).score
             assert result.scores[name] == pytest.approx(expected, rel=1e-5), (name, distorted)
     assert all(value == 0 for result in results[4:] for value in result.scores.values())  # identical
+
+
+@pytest.mark.parametrize("kind", ["tra", "sca", "rot"])
+def test_perturbed_images_score_as_perturbed_by_hand_whatever_a_cache_holds(pairs, kind: str, tmp_path: Path) -> None:
+    metrics = {"lite": innersight.create_metric("lite")}
+    perturbation = Perturbation(kind, 2)
+    rows = [(index, *pair) for index, pair in enumerate(pairs)]
+    cache = FeatureCache(tmp_path / "cache", 1 << 30)
+    dict(Engine(metrics, cache=cache).run(rows))  # leaves features of the images as they are
+    for _ in range(2):  # the second time all come from the cache
+        results = dict(Engine(metrics, cache=cache, perturbation=perturbation).run(rows))
+        for index, reference, distorted in rows:
+            r, d = read_pair(reference, distorted)
+            by_hand = score_images(metrics["lite"], perturbation.of_reference(r), perturbation.of_distorted(d)).score
+            assert results[index].scores["lite"] == pytest.approx(by_hand, rel=1e-5)
+            assert by_hand > 0
 
 
 def test_scores_do_not_depend_on_the_order_of_the_rows(pairs, metrics) -> None:

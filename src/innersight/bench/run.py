@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,10 +162,13 @@ def run_bench(
             name: "higher-is-better" if metric.higher_is_better else "lower-is-better"
             for name, metric in metrics.items()
         }
-        measure = _of_choices if isinstance(dataset, ChoiceSet) else _of_pairs
-        outcomes.append(
-            Outcome(perturbation, scored.failed, *measure(dataset, scored.scores, directions, resamples, seed))  # type: ignore[arg-type]
-        )
+        outcome = Outcome(perturbation, scored.failed, {}, {}, ())
+        if isinstance(dataset, ChoiceSet):
+            outcome = replace(outcome, choices=_of_choices(dataset, scored.scores, directions, resamples, seed))
+        else:
+            evaluations, differences = _of_pairs(dataset, scored.scores, directions, resamples, seed)
+            outcome = replace(outcome, evaluations=evaluations, differences=differences)
+        outcomes.append(outcome)
     described = {name: metric.describe() for name, metric in metrics.items()}
     return BenchResult(dataset, described, dict(unavailable or {}), outcomes)
 
@@ -256,7 +259,7 @@ def _read_scores(path: Path, names: list[str]) -> dict[str, list[float | None]]:
 
 def _of_pairs(
     dataset: DataSet, scores: Scores, directions: Mapping[str, Direction], resamples: int, seed: int
-) -> tuple[dict[str, Evaluation], dict[str, ChoiceAgreement], list[Difference]]:
+) -> tuple[dict[str, Evaluation], list[Difference]]:
     opinions = [pair.opinion for pair in dataset.pairs]
     references = [pair.reference for pair in dataset.pairs]
     kinds = [pair.kind or "" for pair in dataset.pairs]
@@ -282,27 +285,23 @@ def _of_pairs(
         resamples=resamples,
         seed=seed,
     )
-    return evaluations, {}, differences
+    return evaluations, differences
 
 
 def _of_choices(
     dataset: ChoiceSet, scores: Scores, directions: Mapping[str, Direction], resamples: int, seed: int
-) -> tuple[dict[str, Evaluation], dict[str, ChoiceAgreement], list[Difference]]:
+) -> dict[str, ChoiceAgreement]:
     shares = [choice.share_preferring_b for choice in dataset.choices]
     references = [choice.reference for choice in dataset.choices]
-    return (
-        {},
-        {
-            name: agree(
-                column[0::2],
-                column[1::2],
-                shares,
-                score_direction=directions[name],
-                references=references,
-                resamples=resamples,
-                seed=seed,
-            )
-            for name, column in scores.items()
-        },
-        [],
-    )
+    return {
+        name: agree(
+            column[0::2],
+            column[1::2],
+            shares,
+            score_direction=directions[name],
+            references=references,
+            resamples=resamples,
+            seed=seed,
+        )
+        for name, column in scores.items()
+    }
