@@ -80,7 +80,8 @@ def to_markdown(result: BenchResult) -> str:
             parts.append(f"## Perturbed: {_name(outcome)}")
         if outcome.failed:
             parts.append(f"{outcome.failed} rows could not be scored; the column `error` of the scores says why.")
-        parts += _choice_tables(outcome) if outcome.choices else _pair_tables(outcome, result.dataset)
+        kinds = result.dataset.kinds if isinstance(result.dataset, DataSet) else {}
+        parts += _choice_tables(outcome) if outcome.choices else _pair_tables(outcome, kinds)
     parts += _curve(result)
     if result.unavailable:
         parts.append("## Not measured")
@@ -101,13 +102,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         |---|---|
         | lite | .84 |
     """
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "|---" * len(line) + "|" if index == 1 else f"| {' | '.join(line)} |" for index, line in enumerate(lines)
-    )
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
-def _pair_tables(outcome: Outcome, dataset: Any) -> list[str]:
+def _pair_tables(outcome: Outcome, names: Mapping[str, str]) -> list[str]:
     parts = ["Positive = agreement; 95 % intervals over references. RMSE in the opinions' units."]
     evaluations = outcome.evaluations
     overall = {name: found.overall for name, found in evaluations.items()}
@@ -119,7 +118,7 @@ def _pair_tables(outcome: Outcome, dataset: Any) -> list[str]:
     if kinds:
         rows = [
             [
-                f"{kind} {dataset.kinds.get(kind, '')}".strip(),
+                f"{kind} {names.get(kind, '')}".strip(),
                 *(
                     _cell(found.by_kind[kind]["srcc"]) if kind in found.by_kind else "-"
                     for found in evaluations.values()
