@@ -139,3 +139,10 @@ def test_every_published_psnr_of_the_tid2013_part_is_ours_perturbed_or_not(share
     for check in checks:
         assert (check.equal, check.compared, check.verdict) == (310, 310, "agrees")
         assert check.srcc == pytest.approx(check.srcc_of_published_scores, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_every_published_fsim_of_the_tid2013_part_is_the_rivals(shared: Path, tmp_path: Path) -> None:
+    dataset = open_dataset("tid2013", shared / "data" / "tid2013")
+    (check,) = verify_paper([dataset], tmp_path, published=shared / "data" / "published", only=["fsim"])
+    assert (check.equal, check.compared, check.verdict) == (310, 310, "agrees")

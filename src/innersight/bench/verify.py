@@ -33,7 +33,7 @@ class Claim:
         metric: What computes it here.
         srcc: Published SRCC by set; empty where only scores are published.
         tolerance: Relative, of a score that counts as equal: float32 on another machine, or half precision.
-        complement: Whether the published files hold 1 less the score, to make a distance of it.
+        complement: Whether the published files hold (1 - score) / 2, to make a distance of it.
     """
 
     name: str
@@ -249,7 +249,7 @@ def _check(
         return check
     listed = _read_published(file, dataset.name)
     theirs = np.array([listed.get(_key(dataset.name, pair.kind, pair.distorted), math.nan) for pair in dataset.pairs])
-    theirs = 1 - theirs if claim.complement else theirs
+    theirs = 1 - 2 * theirs if claim.complement else theirs
     both = done & ~np.isnan(theirs)
     if not both.any():
         return replace(check, reason=f"'{file}' has no score of a pair at hand")

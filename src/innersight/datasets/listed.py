@@ -95,7 +95,8 @@ def _direction(path: Path, rows: _Rows, argument: Direction | None) -> Direction
                 f"{column!r}. Split the list."
             )
         column = known
-    if column is None and argument is None:
+    direction = column or argument
+    if direction is None:
         raise ArgumentError(
             f"'{path}' doesn't say which way its opinions go: add a column `opinion_direction`, or pass "
             f"--opinion-direction {'|'.join(DIRECTIONS)}."
@@ -105,7 +106,7 @@ def _direction(path: Path, rows: _Rows, argument: Direction | None) -> Direction
             f"'{path}' says {column} in its column `opinion_direction`, but --opinion-direction says {argument}. "
             "Leave out the one that is wrong."
         )
-    return column or argument or DIRECTIONS[0]
+    return direction
 
 
 def _cell(row: Mapping[str, Any], column: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -95,7 +96,7 @@ def _arrays(path: Path, *names: str) -> list[np.ndarray[Any, Any]]:
 
     try:
         content = loadmat(str(path))  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, NotImplementedError, OSError, MatReadError) as error:
+    except (ValueError, TypeError, NotImplementedError, OSError, MatReadError, zlib.error) as error:
         raise ArgumentError(f"'{path}' can't be read as a MATLAB file: {first_line(error)}") from error
     arrays = []
     for name in names:
