@@ -5,14 +5,15 @@ from __future__ import annotations
 from tests.cli.conftest import Run
 
 from innersight.backbones.catalogue import CATALOGUE
+from innersight.baselines.rivals import RIVALS
 from innersight.distances.registry import DISTANCES
 from innersight.metric.presets import PRESETS
 
 
-def test_metrics_lists_presets_and_distances(run: Run) -> None:
+def test_metrics_lists_presets_distances_and_rivals(run: Run) -> None:
     result = run("metrics")
     assert result.returncode == 0
-    for name in (*PRESETS, *DISTANCES, "window=224,stride=200", "short=256"):
+    for name in (*PRESETS, *DISTANCES, *RIVALS, "window=224,stride=200", "short=256"):
         assert name in result.stdout
 
 
@@ -37,5 +38,5 @@ def test_help_and_version(run: Run) -> None:
     from innersight import __version__
 
     assert run("--version").stdout == f"innersight {__version__}\n"
-    for command in ("score", "metrics", "backbones", "weights"):
+    for command in ("score", "batch", "bench", "evaluate", "verify-paper", "metrics", "backbones", "weights"):
         assert command in run("--help").stdout

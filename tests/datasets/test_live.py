@@ -91,7 +91,10 @@ def test_files_of_something_else(tmp_path: Path) -> None:
     savemat(path, {name: np.full((1, 982), np.nan) for name in ("dmos_new", "dmos_std", "orgs")})
     with pytest.raises(ArgumentError, match=r"dmos_realigned\.mat', number 1: `dmos_new` must be a finite number"):
         load(tmp_path)
-    for content in (b"", b"no matlab file" * 100):
+    savemat(path, {"dmos_new": np.arange(982.0)[None]}, do_compression=True)
+    whole = path.read_bytes()
+    damaged = whole[:300] + bytes(byte ^ 255 for byte in whole[300:340]) + whole[340:]
+    for content in (b"", b"no matlab file" * 100, damaged):
         path.write_bytes(content)
         with pytest.raises(ArgumentError, match=r"dmos_realigned\.mat' can't be read as a MATLAB file"):
             load(tmp_path)

@@ -8,9 +8,10 @@ import typer
 
 
 def metrics() -> None:
-    """List the presets and the distances."""
+    """List the presets, the distances, and the rivals that `bench` measures beside them."""
     from rich.table import Table
 
+    from innersight.baselines.rivals import RIVALS
     from innersight.cli.console import console
     from innersight.distances.registry import DISTANCES
     from innersight.metric.presets import PRESETS
@@ -32,9 +33,13 @@ def metrics() -> None:
     distances = Table("distance", "defined for", "what it is", title="Distances")
     for distance in DISTANCES.values():
         distances.add_row(distance.name, ", ".join(distance.rules), distance.summary)
+    rivals = Table("rival", "better", "what it is", title="Rivals, for bench (piq)")
+    for rival in RIVALS.values():
+        rivals.add_row(rival.name, "higher" if rival.higher_is_better else "lower", rival.about)
     out = console()
     out.print(presets)
     out.print(distances)
+    out.print(rivals)
     out.print(
         "Transformers give tokens, other networks maps; --features embedding gives embeddings (CLIP and DINO).\n"
         "Every field of a preset can be changed: innersight score --help."
