@@ -81,6 +81,16 @@ CATALOGUE: tuple[BackboneEntry, ...] = (
         note="position embedding interpolated from 518 pixels to the window",
     ),
     BackboneEntry(
+        "dinov2-vits14",
+        "vit_small_patch14_dinov2.lvd142m",
+        "timm/vit_small_patch14_dinov2.lvd142m",
+        "DINO",
+        "Apache-2.0",
+        *_IMAGENET,
+        embedding="tokens",
+        note="small; of the `vit` preset",
+    ),
+    BackboneEntry(
         "clip-vitb32",
         "vit_base_patch32_clip_quickgelu_224.openai",
         "timm/vit_base_patch32_clip_224.openai",

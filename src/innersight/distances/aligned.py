@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-_LEAST_ENERGY = 1e-12
+LEAST_ENERGY = 1e-12
 """The least a layer's energy is taken for: below that of any network, yet no square of a ratio overflows."""
 
 
@@ -38,30 +38,35 @@ def l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
     return (distorted - reference).square().mean(_channel_axis(reference))
 
 
+def energy(features: torch.Tensor) -> torch.Tensor:
+    """Sum the squares over channels, mean over positions: (N,), from 0."""
+    return features.square().sum(_channel_axis(features)).flatten(1).mean(1)
+
+
 def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-    r"""Squared difference at each position, in units of the reference's mean energy in this layer.
+    r"""Squared difference at each position, in units of the mean energy of both images in this layer.
 
-    .. math:: \rho(r, d)_p = \frac{\sum_c (d_{pc} - r_{pc})^2}{\frac{1}{P} \sum_{q=1}^{P} \sum_c r_{qc}^2}
+    .. math:: \rho(r, d)_p = \frac{\sum_c (d_{pc} - r_{pc})^2}
+        {\frac{1}{2P} \sum_{q=1}^{P} \sum_c \left( r_{qc}^2 + d_{qc}^2 \right)}
 
-    Scale-free: multiplying a layer by a constant changes nothing, so layers can be added. Not symmetric, the
-    reference sets the unit.
+    Scale-free: multiplying a layer by a constant changes nothing, so layers can be added. Symmetric; the mean over
+    positions is at most 4.
 
     Args:
         reference: (N, T, D) tokens or (N, C, H, W) maps, P positions.
         distorted: The same shape.
 
     Returns:
-        (N, T) or (N, H, W), from 0; 1 where the difference has as much energy as the reference has on average. A
-        reference that is 0 throughout gives 0 where `distorted` is 0 too, and a huge, finite number elsewhere.
+        (N, T) or (N, H, W), from 0; 1 where the difference has as much energy as an image has on average; 0 where both
+        are 0 throughout.
 
     Example:
         >>> relative_l2(torch.ones(1, 2, 4), torch.tensor([[[1.0] * 4, [3.0] * 4]]))
-        tensor([[0., 4.]])
+        tensor([[0.0000, 1.3333]])
     """
-    axis = _channel_axis(reference)
-    difference = (distorted - reference).square().sum(axis)
-    energy = reference.square().sum(axis).flatten(1).mean(1).clamp(min=_LEAST_ENERGY)
-    return difference / energy.view(-1, *[1] * (difference.ndim - 1))
+    difference = (distorted - reference).square().sum(_channel_axis(reference))
+    shared = ((energy(reference) + energy(distorted)) / 2).clamp(min=LEAST_ENERGY)
+    return difference / shared.view(-1, *[1] * (difference.ndim - 1))
 
 
 def cosine(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
 from innersight.errors import ArgumentError, unknown_name
+from innersight.images.colour import MOST_BLUR
 from innersight.windows import InputPolicy
 
 FeaturesName = Literal["intermediate", "embedding"]
 Normalisation = Literal["none", "backbone"]
 LayerPooling = Literal["sum", "mean"]
+LayerScale = Literal["linear", "log"]
 PositionPooling = Literal["mean", "rms"]
+Whitening = Literal["none", "noise"]
+Colour = Literal["none", "cells"]
+
+_MOST_SPREAD = 100.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,15 @@ class MetricConfig:
         layer_pooling: How the layers' numbers become one; None where the distance takes all layers at once.
         position_pooling: How the positions' numbers become one, `rms` being the root of the mean square; None where
             the distance gives no number a position.
+        chroma_blur: Deviation of a Gaussian that blurs the images' chroma before all else, pixels; 0 leaves it sharp.
+        whitening: `noise`: channels are mixed and weighted so that the network's answer to white noise counts less,
+            see `innersight.backbones.whitening`; for backbones whose answer is known. `none`: left as they are.
+        spread: Weight of an order-free term beside the distance in each layer of the network, see
+            `innersight.distances.spread`; 0 leaves it out.
+        layer_scale: `linear`: a layer's number is what the distance gives. `log`: :math:`\ln(1 + 10^5 d)`, so that no
+            layer decides by its size; takes the linear form for differences under a hundred-thousandth.
+        colour: `cells`: the picture itself, averaged over cells of 32 x 32 of the pixels that the network sees, counts as
+            one more layer, the last. `none`: it does not.
         seed: Of the random directions of `swd`, the only distance that has any.
 
     Raises:
@@ -46,11 +61,21 @@ class MetricConfig:
     distance: str
     layer_pooling: LayerPooling | None
     position_pooling: PositionPooling | None
+    chroma_blur: float = 0.0
+    whitening: Whitening = "none"
+    spread: float = 0.0
+    layer_scale: LayerScale = "linear"
+    colour: Colour = "none"
     seed: int = 0
 
     def __post_init__(self) -> None:
         _check_choice("features", self.features, get_args(FeaturesName))
         _check_choice("normalisation", self.normalisation, get_args(Normalisation))
+        _check_choice("whitening", self.whitening, get_args(Whitening))
+        _check_choice("layer_scale", self.layer_scale, get_args(LayerScale))
+        _check_choice("colour", self.colour, get_args(Colour))
+        _check_number("chroma_blur", self.chroma_blur, MOST_BLUR)
+        _check_number("spread", self.spread, _MOST_SPREAD)
         if self.layer_pooling is not None:
             _check_choice("layer_pooling", self.layer_pooling, get_args(LayerPooling))
         if self.position_pooling is not None:
@@ -80,6 +105,11 @@ class Overrides(TypedDict, total=False):
     distance: str
     layer_pooling: LayerPooling
     position_pooling: PositionPooling
+    chroma_blur: float | str
+    whitening: Whitening
+    spread: float | str
+    layer_scale: LayerScale
+    colour: Colour
     seed: int
 
 
@@ -115,6 +145,27 @@ def parse_layers(layers: int | Sequence[int] | str | None) -> int | tuple[int, .
         return tuple(int(part) for part in layers.split(","))
     except ValueError:
         raise wrong from None
+
+
+def parse_number(argument: str, number: float | str) -> float:
+    """Read a number that may come as text.
+
+    Raises:
+        ArgumentError: If it is not one.
+
+    Example:
+        >>> parse_number("spread", "0.5"), parse_number("spread", 1)
+        (0.5, 1.0)
+    """
+    try:
+        return float(number)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"Argument `{argument}` must be a number, but got {number!r}.") from None
+
+
+def _check_number(argument: str, value: object, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        raise ArgumentError(f"Argument `{argument}` must be a number from 0 to {most:g}, but got {value!r}.")
 
 
 def _are_indices(layers: object) -> bool:

@@ -11,9 +11,10 @@ import torch
 from typing_extensions import Unpack
 
 from innersight.backbones.features import Backbone, load_backbone
+from innersight.backbones.whitening import knows_noise
 from innersight.distances.registry import Positional, Stacked, find_distance, find_rule
 from innersight.errors import ArgumentError, first_line, unknown_name
-from innersight.metric.config import MetricConfig, Overrides, parse_layers
+from innersight.metric.config import MetricConfig, Overrides, parse_layers, parse_number
 from innersight.metric.module import Metric
 from innersight.metric.presets import find_preset
 from innersight.runtime.choice import Runtime, check_choice, start_runtime
@@ -34,7 +35,7 @@ def create_metric(
     """Make a metric: a torch module, frozen, in evaluation mode.
 
     Args:
-        metric: Name of a preset, `lite` or `paper`; fields may be changed in it, see `parse_metric`.
+        metric: Name of a preset, `lite`, `vit`, `best` or `paper`; fields may be changed in it, see `parse_metric`.
         weights: A file of weights instead of the usual places.
         device: Where to compute; `auto` takes a CUDA device if there is one, else the CPU.
         precision: `fp32` or `fp64`; `fp16` or `bf16` has the network compute its products so, and is for GPUs; how far
@@ -43,8 +44,9 @@ def create_metric(
             and is installed. OpenVINO takes one core a call, and the others for calls from other threads, as
             `score_pairs` makes them.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
-            normalisation, distance, layer_pooling, position_pooling, seed. `input` takes its text form too, `layers`
-            'last-4' and '0,3,-1'. A pooling of the preset that an overridden distance has no use for becomes None.
+            normalisation, distance, layer_pooling, position_pooling, chroma_blur, whitening, spread, layer_scale, colour,
+            seed. `input` takes its text form too, `layers` 'last-4' and '0,3,-1'. What an overridden backbone, distance
+            or kind of features leaves no use for in the preset is taken out of it, and the description says so.
 
     Returns:
         The metric; `metric(reference, distorted)` scores.
@@ -116,7 +118,7 @@ def create_metrics(
             backbone = load_backbone(config.backbone, weights=weights, window=config.input.window)
             networks[built_for] = backbone, start_runtime(backbone, runtime, precision, target)
         backbone, running = networks[built_for]
-        config = _drop_unused_poolings(config, backbone, asked)
+        config = _drop_unused(config, backbone, asked)
         made[text] = Metric(config, backbone, running).to(device=target, dtype=exact)
     return made
 
@@ -163,6 +165,8 @@ def configure(preset: str, **overrides: Unpack[Overrides]) -> MetricConfig:
             raise unknown_name("overrides", field, Overrides.__annotations__)
     if "layers" in changes:
         changes["layers"] = parse_layers(changes["layers"])
+    for field in {"chroma_blur", "spread"} & changes.keys():
+        changes[field] = parse_number(field, changes[field])
     if isinstance(changes.get("input"), str):
         changes["input"] = InputPolicy.parse(changes["input"])
     return replace(config, **changes)
@@ -193,11 +197,19 @@ def find_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def _drop_unused_poolings(config: MetricConfig, backbone: Backbone, asked: Overrides) -> MetricConfig:
-    """Set to None what the distance has no use for, unless the user asked for it: then the metric refuses it."""
-    rule = find_rule(config.distance, backbone.kind_of(config.features), config.backbone)
-    if not isinstance(rule, Positional) and "position_pooling" not in asked:
-        config = replace(config, position_pooling=None)
-    if isinstance(rule, Stacked) and "layer_pooling" not in asked:
-        config = replace(config, layer_pooling=None)
-    return config
+def _drop_unused(config: MetricConfig, backbone: Backbone, asked: Overrides) -> MetricConfig:
+    """Take out what the backbone, the distance or the features have no use for, unless the user asked for it."""
+    kind = backbone.kind_of(config.features)
+    rule = find_rule(config.distance, kind, config.backbone)
+    unused: dict[str, Any] = {}
+    if not isinstance(rule, Positional):
+        unused["position_pooling"] = None
+    if not isinstance(rule, Positional) or kind == "embedding":
+        unused["colour"] = "none"
+    if isinstance(rule, Stacked):
+        unused["layer_pooling"] = None
+    if isinstance(rule, Stacked) or kind == "embedding":
+        unused |= {"spread": 0.0, "layer_scale": "linear"}
+    if kind == "embedding" or not knows_noise(backbone.entry.alias):
+        unused["whitening"] = "none"
+    return replace(config, **{field: value for field, value in unused.items() if field not in asked})

@@ -11,10 +11,13 @@ from torch import nn
 
 from innersight import __version__
 from innersight.backbones.features import Backbone, Features, resolve_layers
+from innersight.backbones.whitening import load_noise_maps, whiten
 from innersight.distances.registry import Layerwise, Positional, Stacked, find_rule
 from innersight.distances.roots import power_at_zero_flat
+from innersight.distances.spread import spread
 from innersight.errors import ArgumentError
 from innersight.images.checking import check_images, check_pair
+from innersight.images.colour import blur_chroma
 from innersight.images.resizing import fit_short_side, resize
 from innersight.metric.config import MetricConfig
 from innersight.metric.views import Views
@@ -26,6 +29,12 @@ _Comparison: TypeAlias = Callable[[Features, Features], torch.Tensor]
 
 _WINDOWS_AT_ONCE = 16
 """Windows that go through the network together; bounds the memory of a large image, changes no score."""
+
+_CELL = 32
+"""Side of the cells that the picture is averaged over as a layer of its own, pixels as the network sees them."""
+
+_LOG_FLOOR = 1e-5
+"""Below it the logarithm of a layer's number turns linear: of a scale-free distance, a third of a percent of amplitude."""
 
 
 class Metric(nn.Module):
@@ -45,7 +54,8 @@ class Metric(nn.Module):
         is_differentiable: True.
         higher_is_better: False.
         config: As given.
-        layers: Indices of the layers compared.
+        layers: Indices of the layers compared; with `config.colour`, the last is that of the picture itself, one past
+            the network's.
 
     Raises:
         ArgumentError: If the distance is not defined for the backbone's features, a layer is not there, or a pooling
@@ -58,7 +68,7 @@ class Metric(nn.Module):
         >>> metric(reference, reference)
         tensor([0., 0.])
         >>> metric.per_layer(reference, (reference + 0.1).clamp(0, 1)).shape
-        torch.Size([2, 5])
+        torch.Size([2, 6])
         >>> metric.map(reference, (reference + 0.1).clamp(0, 1)).shape
         torch.Size([2, 96, 128])
     """
@@ -73,7 +83,9 @@ class Metric(nn.Module):
         self.runtime = runtime or Eager(backbone)
         kind = backbone.kind_of(config.features)
         self.rule = find_rule(config.distance, kind, _whose(config, backbone))
-        self.layers = resolve_layers(config.layers, backbone.count) if kind != "embedding" else (0,)
+        self._network_layers = resolve_layers(config.layers, backbone.count) if kind != "embedding" else (0,)
+        self._picture = backbone.count
+        self.layers = self._network_layers + ((self._picture,) if config.colour == "cells" else ())
         for field, wanted in (
             ("position_pooling", isinstance(self.rule, Positional)),
             ("layer_pooling", not isinstance(self.rule, Stacked)),
@@ -84,6 +96,27 @@ class Metric(nn.Module):
                 raise ArgumentError(
                     f"Argument `{field}` {what} distance {config.distance!r} of {kind}, but got {value!r}."
                 )
+
+        self._check_terms(kind)
+        if config.whitening == "noise":
+            for layer, values in load_noise_maps(backbone.entry.alias).items():
+                self.register_buffer(f"_noise_map_{layer}", values.clone(), persistent=False)
+
+    def _check_terms(self, kind: str) -> None:
+        """Refuse what goes beside a distance where that leaves no place for it."""
+        config = self.config
+        for field, value, off, fits, needs in (
+            ("spread", config.spread, 0, not isinstance(self.rule, Stacked), "a number a layer"),
+            ("layer_scale", config.layer_scale, "linear", not isinstance(self.rule, Stacked), "a number a layer"),
+            ("colour", config.colour, "none", isinstance(self.rule, Positional), "a number a position"),
+        ):
+            if value != off and (not fits or kind == "embedding"):
+                raise ArgumentError(
+                    f"Argument `{field}` needs a distance of intermediate features with {needs}, which "
+                    f"{config.distance!r} of {kind} is not: use {field}={off!r}."
+                )
+        if config.whitening != "none" and kind == "embedding":
+            raise ArgumentError("Argument `whitening` needs intermediate features: use whitening='none'.")
 
     def train(self, mode: bool = True) -> Metric:  # noqa: ARG002
         """Stay in evaluation mode, also as part of a model that trains."""
@@ -188,7 +221,7 @@ class Metric(nn.Module):
         return self._compare_views(reference, distorted, self._score_layers)
 
     def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-        """Compute the distance of each layer alone.
+        """Compute the number of each layer alone: its distance, with its `spread` and on its `layer_scale`.
 
         Where `layer_pooling` is not None the score is their sum or mean; else (skld, jsd, wsd, swd) the score is that
         of the stack of all layers, and this is that of stacks of one.
@@ -209,7 +242,8 @@ class Metric(nn.Module):
         """Show where the images differ.
 
         Each layer's numbers before the pooling over positions, interpolated to the image's pixels, layers pooled as in
-        the score, overlapping windows averaged. Tokens without a place (class, register) are left out.
+        the score, overlapping windows averaged. Tokens without a place (class, register) are left out, and so is what
+        has no place: the `spread`.
 
         Args:
             reference: (N, 3, H, W) in [0, 1].
@@ -244,7 +278,8 @@ class Metric(nn.Module):
         config = self.config
         return (
             f"{self._network} {self.backbone.weights.digest}, {config.features}, input {config.input}, "
-            f"normalisation {config.normalisation}, {self.precision}"
+            f"chroma blur {config.chroma_blur:g}, normalisation {config.normalisation}, whitening {config.whitening}, "
+            f"{self.precision}"
         )
 
     @property
@@ -293,9 +328,10 @@ class Metric(nn.Module):
         if config.features == "embedding":
             features = "embedding"
         else:
-            listed = ",".join(str(index) for index in self.layers)
-            run = f"{self.layers[0]}-{self.layers[-1]}"
-            whole = self.layers == tuple(range(self.layers[0], self.layers[-1] + 1)) and len(self.layers) > 1
+            layers = self._network_layers
+            listed = ",".join(str(index) for index in layers)
+            run = f"{layers[0]}-{layers[-1]}"
+            whole = layers == tuple(range(layers[0], layers[-1] + 1)) and len(layers) > 1
             features = f"intermediate layers {run if whole else listed} of {self.backbone.count}"
         seed = f" (seed {config.seed})" if config.distance == "swd" else ""
         poolings = [
@@ -303,10 +339,17 @@ class Metric(nn.Module):
             for pooling, what in ((config.position_pooling, "positions"), (config.layer_pooling, "layers"))
             if pooling
         ]
+        terms = [
+            *([f"spread {config.spread:g}"] if config.spread else []),
+            *(["log"] if config.layer_scale == "log" else []),
+            *(["colour cells"] if config.colour == "cells" else []),
+        ]
+        blur = f"chroma blur {config.chroma_blur:g}, " if config.chroma_blur else ""
+        whitening = f"whitening {config.whitening}, " if config.whitening != "none" else ""
         return (
             f"innersight {__version__} {config.preset}: {self._network} (weights {weights.digest[:19]}), {features}, "
-            f"input {config.input}, normalisation {config.normalisation}, "
-            f"{', '.join([config.distance + seed, *poolings])}, {self.precision}"
+            f"{blur}input {config.input}, normalisation {config.normalisation}, {whitening}"
+            f"{', '.join([config.distance + seed, *terms, *poolings])}, {self.precision}"
         )
 
     def describe(self) -> dict[str, Any]:
@@ -319,11 +362,16 @@ class Metric(nn.Module):
             "timm_name": self._network,
             "weights": {"source": weights.source, "file": weights.path.name, "digest": weights.digest},
             "features": config.features,
-            "layers": list(self.layers) if config.features == "intermediate" else None,
+            "layers": list(self._network_layers) if config.features == "intermediate" else None,
+            "chroma_blur": config.chroma_blur,
             "input": str(config.input),
             "resize": "bilinear, anti-aliased" if config.input.short_side else None,
             "normalisation": config.normalisation,
+            "whitening": config.whitening,
             "distance": config.distance,
+            "spread": config.spread,
+            "layer_scale": config.layer_scale,
+            "colour": config.colour,
             "position_pooling": config.position_pooling,
             "layer_pooling": config.layer_pooling,
             "window_pooling": "mean" if config.input.window else None,
@@ -335,8 +383,7 @@ class Metric(nn.Module):
         }
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:
-        images = resize(images, self._prepared_size(*_size(images)))
-        return self.backbone.normalise(images) if self.config.normalisation == "backbone" else images
+        return resize(blur_chroma(images, self.config.chroma_blur), self._prepared_size(*_size(images)))
 
     def _prepared_size(self, height: int, width: int) -> tuple[int, int]:
         policy = self.config.input
@@ -359,9 +406,17 @@ class Metric(nn.Module):
         return WindowGrid.over(height, width, policy.window, policy.stride)
 
     def _features(self, views: torch.Tensor, layers: tuple[int, ...]) -> Features:
+        seen = self.backbone.normalise(views) if self.config.normalisation == "backbone" else views
         if self.config.features == "embedding":
-            return self.backbone.embedding(views, self.runtime)
-        return self.backbone.intermediate(views, layers, self.runtime)
+            return self.backbone.embedding(seen, self.runtime)
+        own = tuple(layer for layer in layers if layer != self._picture)
+        features = self.backbone.intermediate(seen, own, self.runtime)
+        if self.config.whitening == "noise":
+            features = whiten(features, tuple(self.get_buffer(f"_noise_map_{layer}") for layer in own))
+        if self._picture not in layers:
+            return features
+        cells = nn.functional.avg_pool2d(views, _CELL, ceil_mode=True, count_include_pad=False)
+        return replace(features, layers=(*features.layers, cells))
 
     def _see(self, images: torch.Tensor, layers: tuple[int, ...]) -> Iterator[Features]:
         """Run the network over prepared images, some windows at a time."""
@@ -408,10 +463,20 @@ class Metric(nn.Module):
 
     def _score_layers(self, reference: Features, distorted: Features) -> torch.Tensor:
         return torch.stack(
-            [self._score_layer(r, d) for r, d in zip(reference.layers, distorted.layers, strict=True)], dim=1
+            [
+                self._score_layer(r, d, of_network=layer != self._picture)
+                for layer, r, d in zip(self.layers, reference.layers, distorted.layers, strict=True)
+            ],
+            dim=1,
         )
 
-    def _score_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+    def _score_layer(self, reference: torch.Tensor, distorted: torch.Tensor, *, of_network: bool) -> torch.Tensor:
+        value = self._scale(self._distance(reference, distorted))
+        if of_network and self.config.spread:
+            value = value + self.config.spread * self._scale(spread(reference, distorted))
+        return value
+
+    def _distance(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         match self.rule:
             case Positional(function):
                 positions = function(reference, distorted).flatten(1)
@@ -422,6 +487,9 @@ class Metric(nn.Module):
                 return function(reference, distorted)
             case Stacked():
                 return self.rule(reference[:, None], distorted[:, None], self.config.seed)
+
+    def _scale(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.log1p(values / _LOG_FLOOR) if self.config.layer_scale == "log" else values
 
     def _map(self, rule: Positional, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Map prepared images, (N, H, W), overlapping windows averaged."""
@@ -444,8 +512,8 @@ class Metric(nn.Module):
     ) -> torch.Tensor:
         layers = []
         for r, d in zip(reference.layers, distorted.layers, strict=True):
-            positions = rule.function(r, d)
-            if reference.grid is not None:
+            positions = self._scale(rule.function(r, d))
+            if reference.grid is not None and positions.ndim == 2:  # tokens; the picture's cells lie on a grid already
                 rows, columns = reference.grid
                 positions = positions[:, -rows * columns :].reshape(-1, rows, columns)
             layers.append(_to_size(positions, size))

@@ -13,8 +13,8 @@ PRESETS: Mapping[str, MetricConfig] = MappingProxyType(
     {
         config.preset: config
         for config in (
-            # One look at the whole image at a viewing size, with the weights that come with the package. Root mean
-            # square over positions, as people judge by the worst places; docs/results.md has the evidence.
+            # One look at the whole image at a viewing size, with the weights that come with the package; each term has
+            # its row in docs/presets.md.
             MetricConfig(
                 preset="lite",
                 backbone="efficientnet-lite0",
@@ -25,6 +25,28 @@ PRESETS: Mapping[str, MetricConfig] = MappingProxyType(
                 distance="rel-l2",
                 layer_pooling="mean",
                 position_pooling="rms",
+                chroma_blur=2.0,
+                whitening="noise",
+                spread=0.5,
+                layer_scale="log",
+                colour="cells",
+            ),
+            # One look with a transformer, its first nine blocks: the last ones know what is in a picture, not how it
+            # looks.
+            MetricConfig(
+                preset="vit",
+                backbone="dinov2-vits14",
+                features="intermediate",
+                layers=tuple(range(9)),
+                input=InputPolicy(short_side=252),
+                normalisation="backbone",
+                distance="rel-l2",
+                layer_pooling="mean",
+                position_pooling="mean",
+                chroma_blur=2.0,
+                spread=0.5,
+                layer_scale="log",
+                colour="cells",
             ),
             # Ghildyal, Barman, Zadtootaghaj: Foundation Models Boost Low-Level Perceptual Similarity Metrics, ICASSP
             # 2025, exactly: native size, windows, no mean/std normalisation, sum over layers.
