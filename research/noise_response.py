@@ -24,7 +24,7 @@ DRAWS = 4
 
 @torch.inference_mode()
 def measure(backbone: str) -> dict[str, torch.Tensor]:
-    """Mean of the changes' outer product over photographs, draws and positions, by layer; in units of the noise's variance."""
+    """Mean of the changes' outer product over all positions, by layer, in units of the noise's variance."""
     # As `lite` sees images; chroma is blurred there, so noise is mostly that of luma.
     metric = innersight.create_metric("lite", backbone=backbone, whitening="none", colour="none")
     totals: dict[str, torch.Tensor] = {}
@@ -50,7 +50,10 @@ def main() -> None:
     save_file(responses, path)
     for layer, response in responses.items():
         values = torch.linalg.eigvalsh(response).flip(0)
-        print(f"layer {layer}: {len(values)} channels, half of the answer in {int((values.cumsum(0) < values.sum() / 2).sum()) + 1}")
+        print(
+            f"layer {layer}: {len(values)} channels, half of the answer in "
+            f"{int((values.cumsum(0) < values.sum() / 2).sum()) + 1}"
+        )
     print(path)
 
 

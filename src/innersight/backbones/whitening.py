@@ -20,13 +20,13 @@ _FLOOR = 0.01
 """Of the mean eigenvalue: directions that noise hardly moves must not decide by being divided by nothing."""
 
 
-def noise_map(response: torch.Tensor, power: float = 0.5) -> torch.Tensor:
+def noise_map(response: torch.Tensor, power: float = 1 / 3) -> torch.Tensor:
     r"""Make the map that takes a layer's features to where noise counts less.
 
     .. math:: A = \left( C + \frac{\operatorname{tr} C}{100 D} I \right)^{-\alpha / 2}
 
     C is the mean of :math:`\Delta \Delta^T` over positions, with :math:`\Delta` the change of a position's D channels
-    under weak white noise. People mind noise less than a network's features do, and with :math:`\alpha = 1/2` noise
+    under weak white noise. People mind noise less than a network's features do, and with :math:`\alpha = 1/3`
     counts as the root of what it did. Distances that are scale-free don't depend on the noise's strength. (After
     JLD's sensitivity directions; where that keeps the directions noise moves most, this turns them down.)
 
@@ -44,7 +44,8 @@ def noise_map(response: torch.Tensor, power: float = 0.5) -> torch.Tensor:
     """
     values, directions = torch.linalg.eigh(response.double())
     weights = (values.clamp(min=0) + _FLOOR * values.mean()).pow(-power / 2)
-    return ((directions * weights) @ directions.T).float()
+    mixed: torch.Tensor = (directions * weights) @ directions.T
+    return mixed.float()
 
 
 def knows_noise(alias: str) -> bool:

@@ -39,6 +39,11 @@ def batch(
     normalisation: options.Normalisation = None,
     position_pooling: options.PositionPooling = None,
     layer_pooling: options.LayerPooling = None,
+    chroma_blur: options.ChromaBlur = None,
+    whitening: options.Whitening = None,
+    spread: options.Spread = None,
+    layer_scale: options.LayerScale = None,
+    colour: options.Colour = None,
     seed: options.Seed = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -85,6 +90,11 @@ def batch(
         normalisation=normalisation,
         position_pooling=position_pooling,
         layer_pooling=layer_pooling,
+        chroma_blur=chroma_blur,
+        whitening=whitening,
+        spread=spread,
+        layer_scale=layer_scale,
+        colour=colour,
         seed=seed,
     )
     metrics = create_metrics(

@@ -21,8 +21,13 @@ def metrics() -> None:
         "features",
         "layers",
         "input",
+        "chroma_blur",
         "normalisation",
+        "whitening",
         "distance",
+        "spread",
+        "layer_scale",
+        "colour",
         "position_pooling",
         "layer_pooling",
     )

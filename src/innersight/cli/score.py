@@ -15,7 +15,9 @@ from innersight.errors import ArgumentError, first_line
 def score(
     reference: Annotated[Path, typer.Argument(metavar="REF", readable=False, help="The original image.")],
     distorted: Annotated[Path, typer.Argument(metavar="DIS", readable=False, help="What became of it.")],
-    metric: Annotated[str, typer.Option(help="Preset: lite or paper; `innersight metrics` describes them.")] = "lite",
+    metric: Annotated[
+        str, typer.Option(help="Preset: lite, vit or paper; `innersight metrics` describes them.")
+    ] = "lite",
     backbone: options.Backbone = None,
     features: options.FeaturesKind = None,
     layers: options.Layers = None,
@@ -24,6 +26,11 @@ def score(
     normalisation: options.Normalisation = None,
     position_pooling: options.PositionPooling = None,
     layer_pooling: options.LayerPooling = None,
+    chroma_blur: options.ChromaBlur = None,
+    whitening: options.Whitening = None,
+    spread: options.Spread = None,
+    layer_scale: options.LayerScale = None,
+    colour: options.Colour = None,
     seed: options.Seed = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -53,6 +60,11 @@ def score(
         normalisation=normalisation,
         position_pooling=position_pooling,
         layer_pooling=layer_pooling,
+        chroma_blur=chroma_blur,
+        whitening=whitening,
+        spread=spread,
+        layer_scale=layer_scale,
+        colour=colour,
         seed=seed,
     )
     ready = create_metric(metric, weights=weights, device=device, precision=precision, **overrides)
@@ -78,7 +90,8 @@ def score(
     print(f"{result.score:.6f}   (0 = identical, lower is more alike)")
     if result.per_layer is not None:
         for index, value in zip(ready.layers, result.per_layer, strict=True):
-            print(f"  layer {index:>2}  {value:.6f}")
+            name = f"layer {index:>2}" if index < ready.backbone.count else "picture "
+            print(f"  {name}  {value:.6f}")
     print(ready.citation)
     if map is not None:
         print(f"map: {map}")

@@ -88,7 +88,7 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
             _distance("swd", "sliced Wasserstein across layers, seeded (paper)", tokens=Stacked(swd, seeded=True)),
             _distance(
                 "rel-l2",
-                "squared error over the reference's energy, scale-free",
+                "squared error over both images' energy, scale-free",
                 tokens=Positional(relative_l2),
                 maps=Positional(relative_l2),
             ),

@@ -35,7 +35,8 @@ def blur_chroma(images: torch.Tensor, deviation: float) -> torch.Tensor:
     if deviation == 0:
         return images
     matrix = images.new_tensor(_TO_YCC)
-    luma, chroma = torch.einsum("ij,njhw->nihw", matrix, images).split((1, 2), dim=1)
+    planes = torch.einsum("ij,njhw->nihw", matrix, images)
+    luma, chroma = planes[:, :1], planes[:, 1:]
     reach = math.ceil(3 * deviation)
     offsets = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
     kernel = torch.exp(-(offsets**2) / (2 * deviation**2))

@@ -23,7 +23,7 @@ _MOST_SPREAD = 100.0
 
 @dataclass(frozen=True)
 class MetricConfig:
-    """All that decides a score but the weights.
+    r"""All that decides a score but the weights.
 
     Attributes:
         preset: Name of the preset it started from.
@@ -44,8 +44,8 @@ class MetricConfig:
             `innersight.distances.spread`; 0 leaves it out.
         layer_scale: `linear`: a layer's number is what the distance gives. `log`: :math:`\ln(1 + 10^5 d)`, so that no
             layer decides by its size; takes the linear form for differences under a hundred-thousandth.
-        colour: `cells`: the picture itself, averaged over cells of 32 x 32 of the pixels that the network sees, counts as
-            one more layer, the last. `none`: it does not.
+        colour: `cells`: the picture itself, averaged over cells of 32 x 32 of the pixels that the network sees, is one
+            more layer, the last. `none`: it is not.
         seed: Of the random directions of `swd`, the only distance that has any.
 
     Raises:

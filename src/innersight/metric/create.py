@@ -35,7 +35,7 @@ def create_metric(
     """Make a metric: a torch module, frozen, in evaluation mode.
 
     Args:
-        metric: Name of a preset, `lite`, `vit`, `best` or `paper`; fields may be changed in it, see `parse_metric`.
+        metric: Name of a preset, `lite`, `vit` or `paper`; fields may be changed in it, see `parse_metric`.
         weights: A file of weights instead of the usual places.
         device: Where to compute; `auto` takes a CUDA device if there is one, else the CPU.
         precision: `fp32` or `fp64`; `fp16` or `bf16` has the network compute its products so, and is for GPUs; how far
@@ -44,9 +44,9 @@ def create_metric(
             and is installed. OpenVINO takes one core a call, and the others for calls from other threads, as
             `score_pairs` makes them.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
-            normalisation, distance, layer_pooling, position_pooling, chroma_blur, whitening, spread, layer_scale, colour,
-            seed. `input` takes its text form too, `layers` 'last-4' and '0,3,-1'. What an overridden backbone, distance
-            or kind of features leaves no use for in the preset is taken out of it, and the description says so.
+            normalisation, distance, layer_pooling, position_pooling, chroma_blur, whitening, spread, layer_scale,
+            colour, seed. `input` takes its text form too, `layers` 'last-4' and '0,3,-1'. What the backbone, distance
+            or features asked for leave without use in the preset is taken out of it, as the description says.
 
     Returns:
         The metric; `metric(reference, distorted)` scores.

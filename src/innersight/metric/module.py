@@ -34,7 +34,7 @@ _CELL = 32
 """Side of the cells that the picture is averaged over as a layer of its own, pixels as the network sees them."""
 
 _LOG_FLOOR = 1e-5
-"""Below it the logarithm of a layer's number turns linear: of a scale-free distance, a third of a percent of amplitude."""
+"""Where the logarithm of a layer's number turns linear; of a scale-free distance, a third of a percent of amplitude."""
 
 
 class Metric(nn.Module):
