@@ -61,7 +61,7 @@ def main() -> None:
             scores = [metric(tensor(photograph), image).item() for image in distorted]
             rising = all(weaker < stronger for weaker, stronger in itertools.pairwise(scores))
             said = f"{what} {strengths[0]} to {strengths[-1]}"
-            table.add_row(name, said, *(f"{score:.4f}" for score in scores), "yes" if rising else "NO")
+            table.add_row(name, said, *(f"{score:.3f}" for score in scores), "yes" if rising else "NO")
             pairs += len(scores)
         table.add_section()
     seconds = time.perf_counter() - started

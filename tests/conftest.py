@@ -23,6 +23,12 @@ def vit_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_dino(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stand-in weights of the network of the `vit` preset."""
+    return write_weights("vit_small_patch14_dinov2.lvd142m", tmp_path_factory.mktemp("dino"))
+
+
+@pytest.fixture(scope="session")
 def cnn_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stand-in weights of a small convolutional network, `resnet18`."""
     return write_weights("resnet18", tmp_path_factory.mktemp("cnn"))

@@ -57,7 +57,7 @@ def test_the_demo_scores_rise_and_its_heat_map_is_written(tmp_path: Path) -> Non
     rows = [line for line in done.stdout.splitlines() if re.search(r"(JPEG|blur|noise) [\d.]+ to", line)]
     assert len(rows) == 9
     for row in rows:
-        scores = [float(cell) for cell in re.findall(r"\d\.\d{4}", row)]
+        scores = [float(cell) for cell in re.findall(r"\d+\.\d{3}\b", row)]
         assert len(scores) == 4
         assert scores == sorted(set(scores))
         assert "yes" in row

@@ -31,7 +31,7 @@ def test_a_person_reads_the_score_and_what_gave_it(run: Run, files: Path) -> Non
     first, *layers, citation = result.stdout.splitlines()
     assert float(first.split()[0]) > 0.01
     assert first.endswith("(0 = identical, lower is more alike)")
-    assert len(layers) == 5
+    assert len(layers) == 6  # five of the network, and the picture
     assert citation == innersight.create_metric("lite").citation
 
 
@@ -107,7 +107,7 @@ def test_the_papers_scores_come_through_the_command_line_too(run: Run, tmp_path:
         (("ref.png", "."), ("is a folder",)),
         (
             ("ref.png", "dis.jpg", "--metric", "light"),
-            ("`metric` must be one of (lite, paper), but got 'light'", "lite"),
+            ("`metric` must be one of (lite, vit, paper), but got 'light'", "lite"),
         ),
         (("ref.png", "dis.jpg", "--distance", "skdl"), ("Did you mean skld",)),
         (("ref.png", "dis.jpg", "--distance", "skld"), ("not defined for maps", "Defined for maps: l2, cos")),

@@ -44,9 +44,10 @@ def test_cosine_is_precise_where_one_minus_the_cosine_cancels() -> None:
 
 
 @pytest.mark.parametrize(("shape", "axis"), [(TOKENS, -1), (MAPS, 1)])
-def test_relative_l2_is_error_over_mean_energy(shape: tuple[int, ...], axis: int) -> None:
+def test_relative_l2_is_error_over_the_mean_energy_of_both(shape: tuple[int, ...], axis: int) -> None:
     r, d = (x.numpy() for x in pair(shape))
-    expected = ((r - d) ** 2).sum(axis) / (r**2).sum(axis).reshape(3, -1).mean(1).reshape(-1, *[1] * (len(shape) - 2))
+    shared = ((r**2 + d**2).sum(axis) / 2).reshape(3, -1).mean(1).reshape(-1, *[1] * (len(shape) - 2))
+    expected = ((r - d) ** 2).sum(axis) / shared
     np.testing.assert_allclose(relative_l2(*pair(shape)), expected, rtol=1e-5)
 
 
@@ -55,6 +56,14 @@ def test_relative_l2_and_cosine_do_not_know_the_scale(seed: int, scale: float, s
     r, d = pair(shape, seed, torch.float64)
     torch.testing.assert_close(relative_l2(r * scale, d * scale), relative_l2(r, d))
     torch.testing.assert_close(cosine(r * scale, d), cosine(r, d))
+
+
+@given(SEEDS, st.sampled_from([TOKENS, MAPS]))
+def test_relative_l2_is_symmetric_and_at_most_4_on_average(seed: int, shape: tuple[int, ...]) -> None:
+    r, d = pair(shape, seed, torch.float64)
+    torch.testing.assert_close(relative_l2(r, d), relative_l2(d, r))
+    assert (relative_l2(r, -d).flatten(1).mean(1) <= 4).all()
+    torch.testing.assert_close(relative_l2(r, -r).flatten(1).mean(1), torch.full((3,), 4.0, dtype=torch.float64))
 
 
 def test_a_reference_of_zeros_gives_a_finite_number_and_no_nan() -> None:

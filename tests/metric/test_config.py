@@ -34,7 +34,7 @@ def test_presets_carry_their_names_and_are_frozen() -> None:
 
 def test_an_unknown_preset_gets_its_nearest_matches() -> None:
     with pytest.raises(
-        ArgumentError, match=r"`metric` must be one of \(lite, paper\), but got 'papier'\. Did you mean paper\?"
+        ArgumentError, match=r"`metric` must be one of \(lite, vit, paper\), but got 'papier'\. Did you mean paper\?"
     ):
         find_preset("papier")
 

@@ -29,7 +29,7 @@ def test_a_preset_s_unused_pooling_is_dropped_and_said_to_be() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metric": "lpips"}, r"`metric` must be one of \(lite, paper\), but got 'lpips'"),
+        ({"metric": "lpips"}, r"`metric` must be one of \(lite, vit, paper\), but got 'lpips'"),
         ({"distance": "skld"}, r"'skld' is not defined for maps, which is what efficientnet-lite0 gives"),
         ({"distance": "ssim"}, r"`distance` must be one of \(l2, cos"),
         ({"features": "embedding"}, r"efficientnet-lite0 has no embedding"),
@@ -39,12 +39,12 @@ def test_a_preset_s_unused_pooling_is_dropped_and_said_to_be() -> None:
         ({"device": "tpu9"}, r"`device` must be auto, cpu or cuda \(cuda:1, ...\), but got 'tpu9'"),
         ({"distance": None}, r"`distance` must be one of .* but got None"),
         ({"distance": ["l2"]}, r"`distance` must be one of .* but got \['l2'\]"),
-        ({"metric": None}, r"`metric` must be one of \(lite, paper\), but got None"),
+        ({"metric": None}, r"`metric` must be one of \(lite, vit, paper\), but got None"),
         ({"backbone": 3}, r"`backbone` must be one of .* but got 3"),
         ({"device": "mps"}, r"`device` must be auto, cpu or cuda"),
         ({"device": None}, r"`device` must be auto, cpu or cuda \(cuda:1, \.\.\.\), but got None"),
         ({"precision": torch.float64}, r"`precision` must be one of \(fp32, fp64, fp16, bf16\)"),
-        ({"colour": "grey"}, r"must be one of \(backbone, features"),
+        ({"hue": "grey"}, r"must be one of \(backbone, features"),
     ],
 )
 def test_what_cannot_be_made_is_refused(options: dict, message: str) -> None:
@@ -108,8 +108,8 @@ class TestSeveral:
     def test_what_is_changed_in_a_metric_s_own_text_comes_before_what_is_changed_for_all(self) -> None:
         made = innersight.create_metrics(["lite", "lite:distance=l2:layers=0,1"], distance="channel-cos", layers=[4])
         assert [(metric.config.distance, metric.layers) for metric in made.values()] == [
-            ("channel-cos", (4,)),
-            ("l2", (0, 1)),
+            ("channel-cos", (4, 5)),
+            ("l2", (0, 1, 5)),
         ]
 
     def test_each_is_named_once(self) -> None:
@@ -119,7 +119,10 @@ class TestSeveral:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("papr:distance=cos", r"`metric` must be one of \(lite, paper\), but got 'papr'. Did you mean paper\?"),
+            (
+                "papr:distance=cos",
+                r"`metric` must be one of \(lite, vit, paper\), but got 'papr'. Did you mean paper\?",
+            ),
             ("lite:distance=ssim", r"`distance` must be one of"),
             ("lite:distanc=l2", r"`overrides` must be one of .*but got 'distanc'. Did you mean distance\?"),
             ("lite:weights=a.safetensors", r"`overrides` must be one of .*but got 'weights'"),
