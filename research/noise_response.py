@@ -25,7 +25,7 @@ DRAWS = 4
 @torch.inference_mode()
 def measure(backbone: str) -> dict[str, torch.Tensor]:
     """Mean of the changes' outer product over all positions, by layer, in units of the noise's variance."""
-    # As `lite` sees images; chroma is blurred there, so noise is mostly that of luma.
+    # As `lite` sees images: colour at half the resolution, so that noise is mostly that of luma.
     metric = innersight.create_metric("lite", backbone=backbone, whitening="none", colour="none")
     totals: dict[str, torch.Tensor] = {}
     for load, seed in itertools.product(PHOTOGRAPHS, range(DRAWS)):

@@ -14,7 +14,7 @@ from torch.nn import functional
 import innersight
 from innersight.backbones.whitening import load_noise_maps
 from innersight.errors import ArgumentError
-from innersight.images.colour import blur_chroma
+from innersight.images.colour import halve_chroma
 from innersight.metric.module import Metric
 
 TOKEN_DISTANCES = ("l2", "cos", "skld", "jsd", "wsd", "swd", "rel-l2", "channel-cos")
@@ -144,7 +144,7 @@ def test_lite_equals_its_definition_written_out(cat: torch.Tensor) -> None:
     reference, distorted = cat, noisy(cat, 0.1)
     with torch.inference_mode():
         small = [
-            functional.interpolate(blur_chroma(image, 2.0), (256, 385), mode="bilinear", antialias=True)
+            halve_chroma(functional.interpolate(image, (256, 385), mode="bilinear", antialias=True))
             for image in (cat, distorted)
         ]
         stages = [metric.backbone.model.forward_intermediates(image, intermediates_only=True) for image in small]
@@ -170,7 +170,7 @@ def test_vit_equals_its_definition_written_out(small_dino: Path, cat: torch.Tens
     net = metric.backbone
     with torch.inference_mode():
         small = [
-            functional.interpolate(blur_chroma(image, 2.0), (252, 378), mode="bilinear", antialias=True)
+            halve_chroma(functional.interpolate(image, (252, 378), mode="bilinear", antialias=True))
             for image in (cat, distorted)
         ]
         blocks = [
@@ -261,8 +261,8 @@ class TestTermsBesideADistance:
         seen = [full.look(image) for image in (cat, noisy(cat, 0.1))]
         torch.testing.assert_close(bare.compare(*seen), bare(cat, noisy(cat, 0.1)), rtol=1e-5, atol=0)
 
-    def test_blur_and_whitening_decide_what_is_seen(self) -> None:
-        made = innersight.create_metrics(["lite", "lite:chroma_blur=1", "lite:whitening=none"])
+    def test_chroma_and_whitening_decide_what_is_seen(self) -> None:
+        made = innersight.create_metrics(["lite", "lite:chroma=full", "lite:whitening=none"])
         assert len({metric.sight for metric in made.values()}) == 3
 
 
@@ -403,7 +403,7 @@ class TestWhatItSays:
         metric = innersight.create_metric("lite", layers="last-2", normalisation="backbone")
         assert metric.citation == (
             f"innersight {innersight.__version__} lite: tf_efficientnet_lite0 (weights sha256:579344248a93), "
-            "intermediate layers 3-4 of 5, chroma blur 2, input short=256, normalisation backbone, whitening noise, "
+            "intermediate layers 3-4 of 5, input short=256, chroma half, normalisation backbone, whitening noise, "
             "rel-l2, spread 0.5, log, colour cells, rms over positions, mean over layers, float32"
         )
 

@@ -21,7 +21,7 @@ def metrics() -> None:
         "features",
         "layers",
         "input",
-        "chroma_blur",
+        "chroma",
         "normalisation",
         "whitening",
         "distance",

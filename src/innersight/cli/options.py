@@ -17,7 +17,7 @@ Input = Annotated[
 ]
 Normalisation = Annotated[str | None, typer.Option(help="none or backbone (its mean and deviation).")]
 PositionPooling = Annotated[str | None, typer.Option(help="mean or rms, over positions.")]
-ChromaBlur = Annotated[float | None, typer.Option(metavar="PIXELS", help="Of the images' chroma, before all else.")]
+Chroma = Annotated[str | None, typer.Option(help="full or half (the resolution that colour is seen at).")]
 Whitening = Annotated[str | None, typer.Option(help="none or noise (what noise excites counts less).")]
 Spread = Annotated[float | None, typer.Option(metavar="WEIGHT", help="Of the order-free term; 0 for none.")]
 LayerScale = Annotated[str | None, typer.Option(help="linear or log.")]

@@ -40,7 +40,10 @@ def l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
 
 def energy(features: torch.Tensor) -> torch.Tensor:
     """Sum the squares over channels, mean over positions: (N,), from 0."""
-    return features.square().sum(_channel_axis(features)).flatten(1).mean(1)
+    axes = tuple(range(1, features.ndim))
+    positions = features[0].numel() // features.shape[_channel_axis(features)]
+    norm: torch.Tensor = torch.linalg.vector_norm(features, dim=axes)
+    return norm.square() / positions
 
 
 def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:

@@ -36,5 +36,6 @@ def spread(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
 
 def _deviations(features: torch.Tensor) -> torch.Tensor:
     """Standard deviation over positions of each channel, (N, channels)."""
-    positions = features.flatten(2) if features.ndim == 4 else features.transpose(1, 2)
-    return power_at_zero_flat(positions.var(dim=2, correction=0), 0.5)
+    positions = (2, 3) if features.ndim == 4 else 1
+    centred = features - features.mean(positions, keepdim=True)  # many times as fast as torch.var along these axes
+    return power_at_zero_flat(centred.square().mean(positions), 0.5)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
 from innersight.errors import ArgumentError, unknown_name
-from innersight.images.colour import MOST_BLUR
 from innersight.windows import InputPolicy
 
 FeaturesName = Literal["intermediate", "embedding"]
@@ -15,6 +14,7 @@ Normalisation = Literal["none", "backbone"]
 LayerPooling = Literal["sum", "mean"]
 LayerScale = Literal["linear", "log"]
 PositionPooling = Literal["mean", "rms"]
+Chroma = Literal["full", "half"]
 Whitening = Literal["none", "noise"]
 Colour = Literal["none", "cells"]
 
@@ -37,7 +37,8 @@ class MetricConfig:
         layer_pooling: How the layers' numbers become one; None where the distance takes all layers at once.
         position_pooling: How the positions' numbers become one, `rms` being the root of the mean square; None where
             the distance gives no number a position.
-        chroma_blur: Deviation of a Gaussian that blurs the images' chroma before all else, pixels; 0 leaves it sharp.
+        chroma: `half`: the network sees colour at half the resolution of brightness, see `innersight.images.colour`.
+            `full`: at the same.
         whitening: `noise`: channels are mixed and weighted so that the network's answer to white noise counts less,
             see `innersight.backbones.whitening`; for backbones whose answer is known. `none`: left as they are.
         spread: Weight of an order-free term beside the distance in each layer of the network, see
@@ -61,7 +62,7 @@ class MetricConfig:
     distance: str
     layer_pooling: LayerPooling | None
     position_pooling: PositionPooling | None
-    chroma_blur: float = 0.0
+    chroma: Chroma = "full"
     whitening: Whitening = "none"
     spread: float = 0.0
     layer_scale: LayerScale = "linear"
@@ -74,7 +75,7 @@ class MetricConfig:
         _check_choice("whitening", self.whitening, get_args(Whitening))
         _check_choice("layer_scale", self.layer_scale, get_args(LayerScale))
         _check_choice("colour", self.colour, get_args(Colour))
-        _check_number("chroma_blur", self.chroma_blur, MOST_BLUR)
+        _check_choice("chroma", self.chroma, get_args(Chroma))
         _check_number("spread", self.spread, _MOST_SPREAD)
         if self.layer_pooling is not None:
             _check_choice("layer_pooling", self.layer_pooling, get_args(LayerPooling))
@@ -105,7 +106,7 @@ class Overrides(TypedDict, total=False):
     distance: str
     layer_pooling: LayerPooling
     position_pooling: PositionPooling
-    chroma_blur: float | str
+    chroma: Chroma
     whitening: Whitening
     spread: float | str
     layer_scale: LayerScale

@@ -44,7 +44,7 @@ def create_metric(
             and is installed. OpenVINO takes one core a call, and the others for calls from other threads, as
             `score_pairs` makes them.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
-            normalisation, distance, layer_pooling, position_pooling, chroma_blur, whitening, spread, layer_scale,
+            normalisation, distance, layer_pooling, position_pooling, chroma, whitening, spread, layer_scale,
             colour, seed. `input` takes its text form too, `layers` 'last-4' and '0,3,-1'. What the backbone, distance
             or features asked for leave without use in the preset is taken out of it, as the description says.
 
@@ -165,8 +165,8 @@ def configure(preset: str, **overrides: Unpack[Overrides]) -> MetricConfig:
             raise unknown_name("overrides", field, Overrides.__annotations__)
     if "layers" in changes:
         changes["layers"] = parse_layers(changes["layers"])
-    for field in {"chroma_blur", "spread"} & changes.keys():
-        changes[field] = parse_number(field, changes[field])
+    if "spread" in changes:
+        changes["spread"] = parse_number("spread", changes["spread"])
     if isinstance(changes.get("input"), str):
         changes["input"] = InputPolicy.parse(changes["input"])
     return replace(config, **changes)

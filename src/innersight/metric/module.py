@@ -17,7 +17,7 @@ from innersight.distances.roots import power_at_zero_flat
 from innersight.distances.spread import spread
 from innersight.errors import ArgumentError
 from innersight.images.checking import check_images, check_pair
-from innersight.images.colour import blur_chroma
+from innersight.images.colour import halve_chroma
 from innersight.images.resizing import fit_short_side, resize
 from innersight.metric.config import MetricConfig
 from innersight.metric.views import Views
@@ -278,7 +278,7 @@ class Metric(nn.Module):
         config = self.config
         return (
             f"{self._network} {self.backbone.weights.digest}, {config.features}, input {config.input}, "
-            f"chroma blur {config.chroma_blur:g}, normalisation {config.normalisation}, whitening {config.whitening}, "
+            f"chroma {config.chroma}, normalisation {config.normalisation}, whitening {config.whitening}, "
             f"{self.precision}"
         )
 
@@ -344,11 +344,11 @@ class Metric(nn.Module):
             *(["log"] if config.layer_scale == "log" else []),
             *(["colour cells"] if config.colour == "cells" else []),
         ]
-        blur = f"chroma blur {config.chroma_blur:g}, " if config.chroma_blur else ""
+        chroma = f"chroma {config.chroma}, " if config.chroma != "full" else ""
         whitening = f"whitening {config.whitening}, " if config.whitening != "none" else ""
         return (
             f"innersight {__version__} {config.preset}: {self._network} (weights {weights.digest[:19]}), {features}, "
-            f"{blur}input {config.input}, normalisation {config.normalisation}, {whitening}"
+            f"input {config.input}, {chroma}normalisation {config.normalisation}, {whitening}"
             f"{', '.join([config.distance + seed, *terms, *poolings])}, {self.precision}"
         )
 
@@ -363,9 +363,9 @@ class Metric(nn.Module):
             "weights": {"source": weights.source, "file": weights.path.name, "digest": weights.digest},
             "features": config.features,
             "layers": list(self._network_layers) if config.features == "intermediate" else None,
-            "chroma_blur": config.chroma_blur,
             "input": str(config.input),
             "resize": "bilinear, anti-aliased" if config.input.short_side else None,
+            "chroma": config.chroma,
             "normalisation": config.normalisation,
             "whitening": config.whitening,
             "distance": config.distance,
@@ -383,7 +383,8 @@ class Metric(nn.Module):
         }
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:
-        return resize(blur_chroma(images, self.config.chroma_blur), self._prepared_size(*_size(images)))
+        images = resize(images, self._prepared_size(*_size(images)))
+        return halve_chroma(images) if self.config.chroma == "half" else images
 
     def _prepared_size(self, height: int, width: int) -> tuple[int, int]:
         policy = self.config.input
