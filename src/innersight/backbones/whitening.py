@@ -90,11 +90,8 @@ def whiten(features: Features, maps: tuple[torch.Tensor, ...]) -> Features:
     Returns:
         Features of the same shapes.
     """
-    if features.kind == "maps":
-        mixed = (
-            torch.nn.functional.conv2d(layer, m[:, :, None, None])
-            for layer, m in zip(features.layers, maps, strict=True)
-        )
-    else:
-        mixed = (layer @ m for layer, m in zip(features.layers, maps, strict=True))
+    if features.kind == "tokens":
+        mixed = [layer @ m for layer, m in zip(features.layers, maps, strict=True)]
+    else:  # channels lie last in memory already
+        mixed = [(x.permute(0, 2, 3, 1) @ m).permute(0, 3, 1, 2) for x, m in zip(features.layers, maps, strict=True)]
     return Features(features.kind, tuple(mixed), features.grid)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from innersight.distances.aligned import LEAST_ENERGY, energy
-from innersight.distances.roots import power_at_zero_flat
 
 
 def spread(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
@@ -37,5 +38,8 @@ def spread(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
 def _deviations(features: torch.Tensor) -> torch.Tensor:
     """Standard deviation over positions of each channel, (N, channels)."""
     positions = (2, 3) if features.ndim == 4 else 1
-    centred = features - features.mean(positions, keepdim=True)  # many times as fast as torch.var along these axes
-    return power_at_zero_flat(centred.square().mean(positions), 0.5)
+    centred = features - features.mean(positions, keepdim=True)
+    # Many times as fast as torch.std along these axes, and with a gradient of 0 at 0.
+    norms: torch.Tensor = torch.linalg.vector_norm(centred, dim=positions)
+    count = features[0].numel() // features.shape[1 if features.ndim == 4 else 2]
+    return norms / math.sqrt(count)

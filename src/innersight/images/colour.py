@@ -30,6 +30,5 @@ def halve_chroma(images: torch.Tensor) -> torch.Tensor:
     half = (height + 1) // 2, (width + 1) // 2
     small = torch.nn.functional.interpolate(images, size=half, mode="bilinear", antialias=True)
     smooth = torch.nn.functional.interpolate(small, size=(height, width), mode="bilinear")
-    detail = images - smooth
-    red, green, blue = _LUMA
-    return (smooth + red * detail[:, :1] + green * detail[:, 1:2] + blue * detail[:, 2:]).clamp(0, 1)
+    weights = images.new_tensor(_LUMA).view(1, 3, 1, 1)
+    return (smooth + ((images - smooth) * weights).sum(1, keepdim=True)).clamp(0, 1)
