@@ -42,7 +42,6 @@ CHANGES = {
         "chroma=full",
         "position_pooling=rms",
         "input=short=196",
-        "input=short=308",
         "normalisation=none",
         "distance=channel-cos",
         "layers=0,1,2",

@@ -69,7 +69,6 @@ def test_architecture_md_names_the_layers_in_the_order_that_the_linter_holds() -
 def test_every_module_has_tests_that_mirror_it() -> None:
     """Modules whose tests live elsewhere are named here with where."""
     elsewhere = {
-        "metric/presets": "metric/test_config",
         "cli/app": "cli/test_catalogues",
         "cli/console": "cli/test_catalogues",
         "cli/options": "cli/test_score",

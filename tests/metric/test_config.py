@@ -32,6 +32,14 @@ def test_presets_carry_their_names_and_are_frozen() -> None:
         PRESETS["mine"] = PRESETS["lite"]
 
 
+def test_lite_and_vit_are_one_recipe_on_two_networks() -> None:
+    """What differs is what the network needs: its layers, size and input range, and how far it sees noise."""
+    lite, vit = (dataclasses.asdict(PRESETS[name]) for name in ("lite", "vit"))
+    assert {field for field in lite if lite[field] != vit[field]} == {
+        "preset", "backbone", "layers", "input", "normalisation", "position_pooling", "whitening",
+    }  # fmt: skip
+
+
 def test_an_unknown_preset_gets_its_nearest_matches() -> None:
     with pytest.raises(
         ArgumentError, match=r"`metric` must be one of \(lite, vit, paper\), but got 'papier'\. Did you mean paper\?"
@@ -56,6 +64,13 @@ def test_fields_are_overridden_one_by_one() -> None:
         ({"normalisation": "imagenet"}, r"`normalisation` must be one of \(none, backbone\)"),
         ({"layer_pooling": "max"}, r"`layer_pooling` must be one of \(sum, mean\)"),
         ({"position_pooling": "max"}, r"`position_pooling` must be one of \(mean, rms\)"),
+        ({"chroma": "quarter"}, r"`chroma` must be one of \(full, half\), but got 'quarter'"),
+        ({"whitening": True}, r"`whitening` must be one of \(none, noise\), but got True"),
+        ({"layer_scale": "root"}, r"`layer_scale` must be one of \(linear, log\), but got 'root'"),
+        ({"colour": "lab"}, r"`colour` must be one of \(none, cells\), but got 'lab'"),
+        ({"spread": -1}, r"`spread` must be a number from 0 to 100, but got -1"),
+        ({"spread": float("nan")}, r"`spread` must be a number from 0 to 100, but got nan"),
+        ({"spread": "half"}, r"`spread` must be a number, but got 'half'"),
         ({"seed": -1}, r"`seed` must be a whole number from 0 to 2\^63 - 1, but got -1"),
         ({"input": 256}, r"`input` must be an InputPolicy or its text, but got 256"),
         ({"features": "embedding", "layers": 2}, r"`layers` must be None with features='embedding'"),
