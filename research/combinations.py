@@ -28,11 +28,11 @@ def main() -> None:
         with table.open(newline="") as file:
             rows = list(csv.DictReader(file))
         opinions = np.array([float(row["opinion"]) for row in rows])
-        scores |= {
-            column.removeprefix("score_"): np.array([float(row[column]) for row in rows])
-            for column in rows[0]
-            if column.startswith("score_")
-        }
+        for column in rows[0]:
+            if column == "score" or column.startswith("score_"):
+                # A table of one metric has the plain column; the folder then says which it is.
+                name = column.removeprefix("score").removeprefix("_") or table.parent.name
+                scores[name] = np.array([float(row[column]) for row in rows])
     agreed = opinions if arguments.opinion_direction == "lower-is-better" else -opinions
     for names in (*itertools.combinations(scores, 1), *itertools.combinations(scores, 2)):
         print(f"{srcc(np.mean([scores[name] for name in names], axis=0), agreed):.4f}  {' + '.join(names)}")
