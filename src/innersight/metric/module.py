@@ -414,10 +414,11 @@ class Metric(nn.Module):
         features = self.backbone.intermediate(seen, own, self.runtime)
         if self.config.whitening == "noise":
             features = whiten(features, tuple(self.get_buffer(f"_noise_map_{layer}") for layer in own))
-        if self._picture not in layers:
-            return features
-        cells = nn.functional.avg_pool2d(views, _CELL, ceil_mode=True, count_include_pad=False)
-        return replace(features, layers=(*features.layers, cells))
+        seen_layers = list(features.layers)
+        if self._picture in layers:
+            seen_layers.append(nn.functional.avg_pool2d(views, _CELL, ceil_mode=True, count_include_pad=False))
+        # One layout, whoever made them: sums run in one order, and a cached score is the fresh one to the last bit.
+        return replace(features, layers=tuple(layer.contiguous() for layer in seen_layers))
 
     def _see(self, images: torch.Tensor, layers: tuple[int, ...]) -> Iterator[Features]:
         """Run the network over prepared images, some windows at a time."""
