@@ -26,9 +26,9 @@ def noise_map(response: torch.Tensor, power: float = 1 / 3) -> torch.Tensor:
     .. math:: A = \left( C + \frac{\operatorname{tr} C}{100 D} I \right)^{-\alpha / 2}
 
     C is the mean of :math:`\Delta \Delta^T` over positions, with :math:`\Delta` the change of a position's D channels
-    under weak white noise. People mind noise less than a network's features do, and with :math:`\alpha = 1/3`
-    counts as the root of what it did. Distances that are scale-free don't depend on the noise's strength. (After
-    JLD's sensitivity directions; where that keeps the directions noise moves most, this turns them down.)
+    under weak white noise. People mind noise less than a network's features do, so the directions that it moves most
+    are turned down, by a power :math:`\alpha` of what it did to them. Scale-free distances don't depend on the
+    noise's strength. (JLD projects on such directions; here they are weighted the other way.)
 
     Args:
         response: C, (D, D), symmetric, not negative.
