@@ -38,12 +38,13 @@ class Features:
     grid: tuple[int, int] | None = None
 
 
-def resolve_layers(layers: int | Sequence[int] | None, count: int) -> tuple[int, ...]:
+def resolve_layers(layers: int | Sequence[int] | None, count: int, argument: str = "layers") -> tuple[int, ...]:
     """Turn a choice of layers into ascending indices.
 
     Args:
         layers: None for all, n for the last n, or indices, negative ones counted from the end.
         count: How many layers the network has.
+        argument: What an error calls them.
 
     Returns:
         Ascending indices from 0 to count - 1.
@@ -59,16 +60,17 @@ def resolve_layers(layers: int | Sequence[int] | None, count: int) -> tuple[int,
         return tuple(range(count))
     if isinstance(layers, int):
         if not 1 <= layers <= count:
-            raise ArgumentError(f"Argument `layers`: the last n layers take n from 1 to {count}, but got {layers}.")
+            raise ArgumentError(f"Argument `{argument}`: the last n layers take n from 1 to {count}, but got {layers}.")
         return tuple(range(count - layers, count))
     outside = [index for index in layers if not -count <= index < count]
     if outside or not layers:
         raise ArgumentError(
-            f"Argument `layers`: indices go from {-count} to {count - 1}, at least one of them, but got {list(layers)}."
+            f"Argument `{argument}`: indices go from {-count} to {count - 1}, at least one of them, but got "
+            f"{list(layers)}."
         )
     indices = sorted(index % count for index in layers)
     if len(set(indices)) < len(indices):
-        raise ArgumentError(f"Argument `layers` names a layer twice: {list(layers)} of {count} layers.")
+        raise ArgumentError(f"Argument `{argument}` names a layer twice: {list(layers)} of {count} layers.")
     return tuple(indices)
 
 

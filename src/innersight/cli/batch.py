@@ -40,8 +40,10 @@ def batch(
     position_pooling: options.PositionPooling = None,
     layer_pooling: options.LayerPooling = None,
     chroma: options.Chroma = None,
-    whitening: options.Whitening = None,
+    tokens: options.Tokens = None,
     spread: options.Spread = None,
+    spread_order: options.SpreadOrder = None,
+    spread_layers: options.SpreadLayers = None,
     layer_scale: options.LayerScale = None,
     colour: options.Colour = None,
     seed: options.Seed = None,
@@ -59,7 +61,7 @@ def batch(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first pair that can't be scored.")
     ] = False,
-    per_layer: Annotated[bool, typer.Option("--per-layer", help="Write each layer's distance too.")] = False,
+    per_layer: Annotated[bool, typer.Option("--per-layer", help="Write each layer's part of the score too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
     """Score many pairs: every row of the list comes out in order with its score, or the error that kept it from one.
@@ -91,8 +93,10 @@ def batch(
         position_pooling=position_pooling,
         layer_pooling=layer_pooling,
         chroma=chroma,
-        whitening=whitening,
+        tokens=tokens,
         spread=spread,
+        spread_order=spread_order,
+        spread_layers=spread_layers,
         layer_scale=layer_scale,
         colour=colour,
         seed=seed,

@@ -6,40 +6,53 @@ import math
 
 import torch
 
-from innersight.distances.aligned import LEAST_ENERGY, energy
+from innersight.distances.aligned import LEAST_ENERGY
+from innersight.distances.roots import power_at_zero_flat
+
+ORDERS = (2, 4, 8)
+"""Orders of moment there are: powers of two, for repeated squaring is many times as fast as a power."""
 
 
-def spread(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-    r"""Squared difference of the channels' standard deviations over positions, in units of both images' mean energy.
+def spread(reference: torch.Tensor, distorted: torch.Tensor, order: int = 2) -> torch.Tensor:
+    r"""Squared difference of the channels' central moments over positions, relative to the moments themselves.
 
-    .. math:: s(r, d) = \frac{\sum_c \left( \sigma_c(d) - \sigma_c(r) \right)^2}{\frac{1}{2} (E(r) + E(d))},
-        \quad E(x) = \frac{1}{P} \sum_{p=1}^{P} \sum_c x_{pc}^2
+    .. math:: s(r, d) = \frac{2 \sum_c \left( m_c(d) - m_c(r) \right)^2}{\sum_c \left( m_c(r)^2 + m_c(d)^2 \right)},
+        \quad m_c(x) = \left( \frac{1}{P} \sum_{p=1}^{P} (x_{pc} - \bar{x}_c)^k \right)^{1/k}
 
-    Blind to where things are: a shifted texture costs nothing, a blurred or noisier one does. Symmetric and scale-free.
-    The deviation is one of the order-free statistics of Ding et al. (DISTS, 2020), here without weights.
+    With order k = 2 the moments are standard deviations; a higher order listens to the few positions that stand out
+    most, as people do. Blind to where things are: a shifted texture costs nothing, a blurred or noisier one does.
+    Symmetric and scale-free. The deviation is one of the order-free statistics of Ding et al. (DISTS, 2020), here
+    without weights and per layer instead of per channel.
 
     Args:
         reference: (N, T, D) tokens or (N, C, H, W) maps.
         distorted: The same shape.
+        order: k, of `ORDERS`.
 
     Returns:
         (N,), from 0 to 2.
 
     Example:
         >>> x = torch.rand(1, 6, 4)
-        >>> spread(x, x.flip(1)), spread(x, 0 * x) > 0
-        (tensor([0.]), tensor([True]))
+        >>> spread(x, x.roll(1, dims=1)) < 1e-9, spread(x, 0 * x), spread(x, 3 * x, order=8)
+        (tensor([True]), tensor([2.]), tensor([0.8000]))
     """
-    change = _deviations(distorted) - _deviations(reference)
-    shared = ((energy(reference) + energy(distorted)) / 2).clamp(min=LEAST_ENERGY)
-    return change.square().sum(1) / shared
+    over = (2, 3) if reference.ndim == 4 else (1,)
+    r, d = (features - features.mean(over, keepdim=True) for features in (reference, distorted))
+    # A common unit, of no effect on the ratio, keeps high powers within the range of a float.
+    unit = torch.maximum(_largest(r), _largest(d)).detach().clamp(min=math.sqrt(LEAST_ENERGY))
+    r, d = (_moments(centred / unit, over, order) for centred in (r, d))
+    own = (r.square().sum(1) + d.square().sum(1)).clamp(min=LEAST_ENERGY)
+    return 2 * (d - r).square().sum(1) / own
 
 
-def _deviations(features: torch.Tensor) -> torch.Tensor:
-    """Standard deviation over positions of each channel, (N, channels)."""
-    positions = (2, 3) if features.ndim == 4 else 1
-    centred = features - features.mean(positions, keepdim=True)
-    # Many times as fast as torch.std along these axes, and with a gradient of 0 at 0.
-    norms: torch.Tensor = torch.linalg.vector_norm(centred, dim=positions)
-    count = features[0].numel() // features.shape[1 if features.ndim == 4 else 2]
-    return norms / math.sqrt(count)
+def _largest(centred: torch.Tensor) -> torch.Tensor:
+    return centred.abs().amax(tuple(range(1, centred.ndim)), keepdim=True)
+
+
+def _moments(centred: torch.Tensor, over: tuple[int, ...], order: int) -> torch.Tensor:
+    """Roots of the channels' moments, (N, channels)."""
+    powers = centred
+    for _ in range(order.bit_length() - 1):
+        powers = powers.square()
+    return power_at_zero_flat(powers.mean(over), 1 / order)

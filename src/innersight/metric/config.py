@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
+from innersight.distances.spread import ORDERS
 from innersight.errors import ArgumentError, unknown_name
 from innersight.windows import InputPolicy
 
@@ -15,10 +16,9 @@ LayerPooling = Literal["sum", "mean"]
 LayerScale = Literal["linear", "log"]
 PositionPooling = Literal["mean", "rms"]
 Chroma = Literal["full", "half"]
-Whitening = Literal["none", "noise"]
-Colour = Literal["none", "cells"]
+Tokens = Literal["plain", "normed"]
 
-_MOST_SPREAD = 100.0
+_MOST_WEIGHT = 100.0
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,15 @@ class MetricConfig:
             the distance gives no number a position.
         chroma: `half`: the network sees colour at half the resolution of brightness, see `innersight.images.colour`.
             `full`: at the same.
-        whitening: `noise`: channels are mixed and weighted so that the network's answer to white noise counts less,
-            see `innersight.backbones.whitening`; for backbones whose answer is known. `none`: left as they are.
-        spread: Weight of an order-free term beside the distance in each layer of the network, see
-            `innersight.distances.spread`; 0 leaves it out.
+        tokens: `normed`: a transformer's tokens are compared as its next block sees them, each brought to mean 0 and
+            deviation 1 over its channels. `plain`: as they are.
+        spread: Weight of an order-free term beside the distance, see `innersight.distances.spread`; 0 leaves it out.
+        spread_order: Order of the moments it compares, 2 (deviations), 4 or 8.
+        spread_layers: The layers it is taken of, in the forms of `layers`, pooled as `layer_pooling` says.
         layer_scale: `linear`: a layer's number is what the distance gives. `log`: :math:`\ln(1 + 10^5 d)`, so that no
             layer decides by its size; takes the linear form for differences under a hundred-thousandth.
-        colour: `cells`: the picture itself, averaged over cells of 32 x 32 of the pixels that the network sees, is one
-            more layer, the last. `none`: it is not.
+        colour: Weight of the distance between the pictures themselves as seen from afar, averaged over cells of an
+            eighth of the short side; 0 leaves it out.
         seed: Of the random directions of `swd`, the only distance that has any.
 
     Raises:
@@ -63,20 +64,24 @@ class MetricConfig:
     layer_pooling: LayerPooling | None
     position_pooling: PositionPooling | None
     chroma: Chroma = "full"
-    whitening: Whitening = "none"
+    tokens: Tokens = "plain"
     spread: float = 0.0
+    spread_order: int = 2
+    spread_layers: int | tuple[int, ...] | None = None
     layer_scale: LayerScale = "linear"
-    colour: Colour = "none"
+    colour: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         _check_choice("features", self.features, get_args(FeaturesName))
         _check_choice("normalisation", self.normalisation, get_args(Normalisation))
-        _check_choice("whitening", self.whitening, get_args(Whitening))
+        _check_choice("tokens", self.tokens, get_args(Tokens))
         _check_choice("layer_scale", self.layer_scale, get_args(LayerScale))
-        _check_choice("colour", self.colour, get_args(Colour))
         _check_choice("chroma", self.chroma, get_args(Chroma))
-        _check_number("spread", self.spread, _MOST_SPREAD)
+        _check_number("spread", self.spread, _MOST_WEIGHT)
+        _check_number("colour", self.colour, _MOST_WEIGHT)
+        if self.spread_order not in ORDERS:
+            raise ArgumentError(f"Argument `spread_order` must be one of {ORDERS}, but got {self.spread_order!r}.")
         if self.layer_pooling is not None:
             _check_choice("layer_pooling", self.layer_pooling, get_args(LayerPooling))
         if self.position_pooling is not None:
@@ -85,10 +90,11 @@ class MetricConfig:
             raise ArgumentError(f"Argument `input` must be an InputPolicy or its text, but got {self.input!r}.")
         if type(self.seed) is not int or not 0 <= self.seed < 2**63:
             raise ArgumentError(f"Argument `seed` must be a whole number from 0 to 2^63 - 1, but got {self.seed!r}.")
-        if self.layers is not None and type(self.layers) is not int and not _are_indices(self.layers):
-            raise ArgumentError(
-                f"Argument `layers` must be None, a whole number or a tuple of them, got {self.layers!r}."
-            )
+        for field, layers in (("layers", self.layers), ("spread_layers", self.spread_layers)):
+            if layers is not None and type(layers) is not int and not _are_indices(layers):
+                raise ArgumentError(
+                    f"Argument `{field}` must be None, a whole number or a tuple of them, got {layers!r}."
+                )
         if self.features == "embedding" and self.layers is not None:
             raise ArgumentError(
                 f"Argument `layers` must be None with features='embedding', which has no layers, but got {self.layers}."
@@ -107,18 +113,21 @@ class Overrides(TypedDict, total=False):
     layer_pooling: LayerPooling
     position_pooling: PositionPooling
     chroma: Chroma
-    whitening: Whitening
+    tokens: Tokens
     spread: float | str
+    spread_order: int | str
+    spread_layers: int | Sequence[int] | str | None
     layer_scale: LayerScale
-    colour: Colour
+    colour: float | str
     seed: int
 
 
-def parse_layers(layers: int | Sequence[int] | str | None) -> int | tuple[int, ...] | None:
+def parse_layers(layers: int | Sequence[int] | str | None, argument: str = "layers") -> int | tuple[int, ...] | None:
     """Bring a choice of layers to the form a configuration holds.
 
     Args:
         layers: None or 'all'; n or 'last-n'; indices or their list in text, '0,3,-1'.
+        argument: What an error calls it.
 
     Returns:
         None, n, or a tuple of indices.
@@ -133,7 +142,7 @@ def parse_layers(layers: int | Sequence[int] | str | None) -> int | tuple[int, .
     if layers is None or (isinstance(layers, int) and not isinstance(layers, bool)):
         return layers
     allowed = "'all', 'last-4' or '0,3,-1'" if isinstance(layers, str) else "None, n (the last n) or [0, 3, -1]"
-    wrong = ArgumentError(f"Argument `layers` must be such as {allowed}, but got {layers!r}.")
+    wrong = ArgumentError(f"Argument `{argument}` must be such as {allowed}, but got {layers!r}.")
     if not isinstance(layers, str):
         if not isinstance(layers, Sequence) or not all(type(index) is int for index in layers):
             raise wrong

@@ -11,7 +11,6 @@ import torch
 from typing_extensions import Unpack
 
 from innersight.backbones.features import Backbone, load_backbone
-from innersight.backbones.whitening import knows_noise
 from innersight.distances.registry import Positional, Stacked, find_distance, find_rule
 from innersight.errors import ArgumentError, first_line, unknown_name
 from innersight.metric.config import MetricConfig, Overrides, parse_layers, parse_number
@@ -44,9 +43,10 @@ def create_metric(
             and is installed. OpenVINO takes one core a call, and the others for calls from other threads, as
             `score_pairs` makes them.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
-            normalisation, distance, layer_pooling, position_pooling, chroma, whitening, spread, layer_scale,
-            colour, seed. `input` takes its text form too, `layers` 'last-4' and '0,3,-1'. What the backbone, distance
-            or features asked for leave without use in the preset is taken out of it, as the description says.
+            normalisation, distance, layer_pooling, position_pooling, chroma, tokens, spread, spread_order,
+            spread_layers, layer_scale, colour, seed. `input` takes its text form too, `layers` and `spread_layers`
+            'last-4' and '0,3,-1'. What the backbone, distance or features asked for leave without use in the preset is
+            taken out of it, as the description says.
 
     Returns:
         The metric; `metric(reference, distorted)` scores.
@@ -58,7 +58,7 @@ def create_metric(
     Example:
         >>> metric = create_metric("lite", layers="last-2", distance="channel-cos")
         >>> metric.layers, metric.config.distance
-        ((3, 4, 5), 'channel-cos')
+        ((2, 3, 4, 5), 'channel-cos')
     """
     (ready,) = create_metrics(
         [metric], weights=weights, device=device, precision=precision, runtime=runtime, **overrides
@@ -163,10 +163,16 @@ def configure(preset: str, **overrides: Unpack[Overrides]) -> MetricConfig:
     for field in changes:
         if field not in Overrides.__annotations__:
             raise unknown_name("overrides", field, Overrides.__annotations__)
-    if "layers" in changes:
-        changes["layers"] = parse_layers(changes["layers"])
-    if "spread" in changes:
-        changes["spread"] = parse_number("spread", changes["spread"])
+    for field in ("layers", "spread_layers"):
+        if field in changes:
+            changes[field] = parse_layers(changes[field], field)
+    for field in ("spread", "spread_order", "colour"):
+        if field in changes:
+            number = parse_number(field, changes[field])
+            changes[field] = int(number) if number.is_integer() else number
+    # An embedding has no layers: those of the preset fall away with the features they are of.
+    if changes.get("features") == "embedding" and "layers" not in changes:
+        changes["layers"] = None
     if isinstance(changes.get("input"), str):
         changes["input"] = InputPolicy.parse(changes["input"])
     return replace(config, **changes)
@@ -205,11 +211,11 @@ def _drop_unused(config: MetricConfig, backbone: Backbone, asked: Overrides) -> 
     if not isinstance(rule, Positional):
         unused["position_pooling"] = None
     if not isinstance(rule, Positional) or kind == "embedding":
-        unused["colour"] = "none"
+        unused["colour"] = 0.0
     if isinstance(rule, Stacked):
         unused["layer_pooling"] = None
     if isinstance(rule, Stacked) or kind == "embedding":
         unused |= {"spread": 0.0, "layer_scale": "linear"}
-    if kind == "embedding" or not knows_noise(backbone.entry.alias):
-        unused["whitening"] = "none"
+    if kind != "tokens":
+        unused["tokens"] = "plain"
     return replace(config, **{field: value for field, value in unused.items() if field not in asked})

@@ -10,16 +10,14 @@ import torch
 from torch import nn
 
 from innersight import __version__
-from innersight.backbones.features import Backbone, Features, resolve_layers
-from innersight.backbones.whitening import load_noise_maps, whiten
-from innersight.distances.registry import Layerwise, Positional, Stacked, find_rule
-from innersight.distances.roots import power_at_zero_flat
-from innersight.distances.spread import spread
+from innersight.backbones.features import Backbone, Features
+from innersight.distances.registry import Positional
 from innersight.errors import ArgumentError
 from innersight.images.checking import check_images, check_pair
 from innersight.images.colour import halve_chroma
 from innersight.images.resizing import fit_short_side, resize
 from innersight.metric.config import MetricConfig
+from innersight.metric.terms import Terms, see_from_afar, to_size, whose
 from innersight.metric.views import Views
 from innersight.runtime.choice import Runtime
 from innersight.runtime.eager import Eager
@@ -29,12 +27,6 @@ _Comparison: TypeAlias = Callable[[Features, Features], torch.Tensor]
 
 _WINDOWS_AT_ONCE = 16
 """Windows that go through the network together; bounds the memory of a large image, changes no score."""
-
-_CELL = 32
-"""Side of the cells that the picture is averaged over as a layer of its own, pixels as the network sees them."""
-
-_LOG_FLOOR = 1e-5
-"""Where the logarithm of a layer's number turns linear; of a scale-free distance, a third of a percent of amplitude."""
 
 
 class Metric(nn.Module):
@@ -54,8 +46,8 @@ class Metric(nn.Module):
         is_differentiable: True.
         higher_is_better: False.
         config: As given.
-        layers: Indices of the layers compared; with `config.colour`, the last is that of the picture itself, one past
-            the network's.
+        layers: Indices of the layers compared, by the distance or by their spread; with `config.colour`, the last is
+            that of the picture itself, one past the network's.
 
     Raises:
         ArgumentError: If the distance is not defined for the backbone's features, a layer is not there, or a pooling
@@ -68,7 +60,7 @@ class Metric(nn.Module):
         >>> metric(reference, reference)
         tensor([0., 0.])
         >>> metric.per_layer(reference, (reference + 0.1).clamp(0, 1)).shape
-        torch.Size([2, 6])
+        torch.Size([2, 5])
         >>> metric.map(reference, (reference + 0.1).clamp(0, 1)).shape
         torch.Size([2, 96, 128])
     """
@@ -81,42 +73,8 @@ class Metric(nn.Module):
         self.config = config
         self.backbone = backbone
         self.runtime = runtime or Eager(backbone)
-        kind = backbone.kind_of(config.features)
-        self.rule = find_rule(config.distance, kind, _whose(config, backbone))
-        self._network_layers = resolve_layers(config.layers, backbone.count) if kind != "embedding" else (0,)
-        self._picture = backbone.count
-        self.layers = self._network_layers + ((self._picture,) if config.colour == "cells" else ())
-        for field, wanted in (
-            ("position_pooling", isinstance(self.rule, Positional)),
-            ("layer_pooling", not isinstance(self.rule, Stacked)),
-        ):
-            value = getattr(config, field)
-            if (value is not None) != wanted:
-                what = "must be given for" if wanted else "must be None for"
-                raise ArgumentError(
-                    f"Argument `{field}` {what} distance {config.distance!r} of {kind}, but got {value!r}."
-                )
-
-        self._check_terms(kind)
-        if config.whitening == "noise":
-            for layer, values in load_noise_maps(backbone.entry.alias).items():
-                self.register_buffer(f"_noise_map_{layer}", values.clone(), persistent=False)
-
-    def _check_terms(self, kind: str) -> None:
-        """Refuse what goes beside a distance where that leaves no place for it."""
-        config = self.config
-        for field, value, off, fits, needs in (
-            ("spread", config.spread, 0, not isinstance(self.rule, Stacked), "a number a layer"),
-            ("layer_scale", config.layer_scale, "linear", not isinstance(self.rule, Stacked), "a number a layer"),
-            ("colour", config.colour, "none", isinstance(self.rule, Positional), "a number a position"),
-        ):
-            if value != off and (not fits or kind == "embedding"):
-                raise ArgumentError(
-                    f"Argument `{field}` needs a distance of intermediate features with {needs}, which "
-                    f"{config.distance!r} of {kind} is not: use {field}={off!r}."
-                )
-        if config.whitening != "none" and kind == "embedding":
-            raise ArgumentError("Argument `whitening` needs intermediate features: use whitening='none'.")
+        self._terms = Terms(config, backbone)
+        self.layers = self._terms.layers
 
     def train(self, mode: bool = True) -> Metric:  # noqa: ARG002
         """Stay in evaluation mode, also as part of a model that trains."""
@@ -136,7 +94,7 @@ class Metric(nn.Module):
             ArgumentError: If a tensor's type, shape, dtype, device or range is not as said, or the images are smaller
                 than a window.
         """
-        return self._compare_images(reference, distorted, self._score)
+        return self._compare_images(reference, distorted, self._terms.score)
 
     def look(self, images: torch.Tensor, layers: tuple[int, ...] | None = None) -> Views:
         """Compute what the network sees of images, to compare it with others later: a reference is seen once.
@@ -203,10 +161,10 @@ class Metric(nn.Module):
             ArgumentError: If the images were seen at different sizes or with another `sight`, their numbers don't
                 fit, or a layer is missing.
         """
-        return self._compare_views(reference, distorted, self._score)
+        return self._compare_views(reference, distorted, self._terms.score)
 
     def compare_layers(self, reference: Views, distorted: Views) -> torch.Tensor:
-        """Compute the distance of each layer alone of what was seen by `look`; see `per_layer`.
+        """Compute each layer's part of the score of what was seen by `look`; see `per_layer`.
 
         Args:
             reference: Of N images, or of one that all distorted ones are compared with.
@@ -218,13 +176,13 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for `compare`.
         """
-        return self._compare_views(reference, distorted, self._score_layers)
+        return self._compare_views(reference, distorted, self._terms.score_layers)
 
     def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-        """Compute the number of each layer alone: its distance, with its `spread` and on its `layer_scale`.
+        """Compute each layer's part of the score: all its terms, weighted as in the score.
 
-        Where `layer_pooling` is not None the score is their sum or mean; else (skld, jsd, wsd, swd) the score is that
-        of the stack of all layers, and this is that of stacks of one.
+        The score is their sum, but for the distances of a stack of layers (skld, jsd, wsd, swd), whose score is that of
+        all layers together: there this is the score of each layer alone.
 
         Args:
             reference: (N, 3, H, W) in [0, 1].
@@ -236,14 +194,14 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for a score.
         """
-        return self._compare_images(reference, distorted, self._score_layers)
+        return self._compare_images(reference, distorted, self._terms.score_layers)
 
     def map(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Show where the images differ.
 
-        Each layer's numbers before the pooling over positions, interpolated to the image's pixels, layers pooled as in
-        the score, overlapping windows averaged. Tokens without a place (class, register) are left out, and so is what
-        has no place: the `spread`.
+        The distance's numbers before the pooling over positions, interpolated to the image's pixels, layers and the
+        picture weighted as in the score, overlapping windows averaged. Tokens without a place (class, register) are
+        left out, and so is what has no place: the `spread`.
 
         Args:
             reference: (N, 3, H, W) in [0, 1].
@@ -255,16 +213,17 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for a score, or if the distance gives no number a position.
         """
-        if not isinstance(self.rule, Positional) or self.config.features == "embedding":
+        rule = self._terms.rule
+        if not isinstance(rule, Positional) or self.config.features == "embedding":
             raise ArgumentError(
                 f"A map needs a distance with a number a position; {self.config.distance!r} of "
-                f"{_whose(self.config, self.backbone)} has none. Use distance='l2', 'rel-l2' or 'channel-cos' with "
+                f"{whose(self.config, self.backbone)} has none. Use distance='l2', 'rel-l2' or 'channel-cos' with "
                 "features='intermediate'."
             )
         check_pair(reference, distorted, dtype=self.dtype, device=self.device)
         with _own_precision(self.device):
             r, d = self._prepare(reference), self._prepare(distorted)
-            return _to_size(self._map(self.rule, r, d), _size(reference))
+            return to_size(self._map(rule, r, d), _size(reference))
 
     @property
     def _network(self) -> str:
@@ -278,7 +237,7 @@ class Metric(nn.Module):
         config = self.config
         return (
             f"{self._network} {self.backbone.weights.digest}, {config.features}, input {config.input}, "
-            f"chroma {config.chroma}, normalisation {config.normalisation}, whitening {config.whitening}, "
+            f"chroma {config.chroma}, normalisation {config.normalisation}, tokens {config.tokens}, "
             f"{self.precision}"
         )
 
@@ -328,11 +287,8 @@ class Metric(nn.Module):
         if config.features == "embedding":
             features = "embedding"
         else:
-            layers = self._network_layers
-            listed = ",".join(str(index) for index in layers)
-            run = f"{layers[0]}-{layers[-1]}"
-            whole = layers == tuple(range(layers[0], layers[-1] + 1)) and len(layers) > 1
-            features = f"intermediate layers {run if whole else listed} of {self.backbone.count}"
+            layers = self._terms.distance_layers
+            features = f"intermediate layer{'s'[: len(layers) > 1]} {_list(layers)} of {self.backbone.count}"
         seed = f" (seed {config.seed})" if config.distance == "swd" else ""
         poolings = [
             f"{pooling} over {what}"
@@ -340,15 +296,19 @@ class Metric(nn.Module):
             if pooling
         ]
         terms = [
-            *([f"spread {config.spread:g}"] if config.spread else []),
+            *(
+                [f"spread {config.spread:g} (order {config.spread_order}, layers {_list(self._terms.spread_layers)})"]
+                if config.spread
+                else []
+            ),
             *(["log"] if config.layer_scale == "log" else []),
-            *(["colour cells"] if config.colour == "cells" else []),
+            *([f"colour {config.colour:g}"] if config.colour else []),
         ]
         chroma = f"chroma {config.chroma}, " if config.chroma != "full" else ""
-        whitening = f"whitening {config.whitening}, " if config.whitening != "none" else ""
+        tokens = f"tokens {config.tokens}, " if config.tokens != "plain" else ""
         return (
             f"innersight {__version__} {config.preset}: {self._network} (weights {weights.digest[:19]}), {features}, "
-            f"input {config.input}, {chroma}normalisation {config.normalisation}, {whitening}"
+            f"input {config.input}, {chroma}normalisation {config.normalisation}, {tokens}"
             f"{', '.join([config.distance + seed, *terms, *poolings])}, {self.precision}"
         )
 
@@ -362,14 +322,16 @@ class Metric(nn.Module):
             "timm_name": self._network,
             "weights": {"source": weights.source, "file": weights.path.name, "digest": weights.digest},
             "features": config.features,
-            "layers": list(self._network_layers) if config.features == "intermediate" else None,
+            "layers": list(self._terms.distance_layers) if config.features == "intermediate" else None,
             "input": str(config.input),
             "resize": "bilinear, anti-aliased" if config.input.short_side else None,
             "chroma": config.chroma,
             "normalisation": config.normalisation,
-            "whitening": config.whitening,
+            "tokens": config.tokens,
             "distance": config.distance,
             "spread": config.spread,
+            "spread_order": config.spread_order if config.spread else None,
+            "spread_layers": list(self._terms.spread_layers) if config.spread else None,
             "layer_scale": config.layer_scale,
             "colour": config.colour,
             "position_pooling": config.position_pooling,
@@ -410,13 +372,13 @@ class Metric(nn.Module):
         seen = self.backbone.normalise(views) if self.config.normalisation == "backbone" else views
         if self.config.features == "embedding":
             return self.backbone.embedding(seen, self.runtime)
-        own = tuple(layer for layer in layers if layer != self._picture)
+        own = tuple(layer for layer in layers if layer != self._terms.picture)
         features = self.backbone.intermediate(seen, own, self.runtime)
-        if self.config.whitening == "noise":
-            features = whiten(features, tuple(self.get_buffer(f"_noise_map_{layer}") for layer in own))
         seen_layers = list(features.layers)
-        if self._picture in layers:
-            seen_layers.append(nn.functional.avg_pool2d(views, _CELL, ceil_mode=True, count_include_pad=False))
+        if self.config.tokens == "normed":
+            seen_layers = [nn.functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-6) for tokens in seen_layers]
+        if self._terms.picture in layers:
+            seen_layers.append(see_from_afar(views))
         # One layout, whoever made them: sums run in one order, and a cached score is the fresh one to the last bit.
         return replace(features, layers=tuple(layer.contiguous() for layer in seen_layers))
 
@@ -456,48 +418,11 @@ class Metric(nn.Module):
             seen = (views.parts(_windows_at_once(batch), batch, self.layers) for views in (reference, distorted))
             return _mean_over_windows(zip(*seen, strict=True), batch, function)
 
-    def _score(self, reference: Features, distorted: Features) -> torch.Tensor:
-        if isinstance(self.rule, Stacked):
-            r, d = (torch.stack(features.layers, dim=1) for features in (reference, distorted))
-            return self.rule(r, d, self.config.seed)
-        layers = self._score_layers(reference, distorted)
-        return layers.sum(1) if self.config.layer_pooling == "sum" else layers.mean(1)
-
-    def _score_layers(self, reference: Features, distorted: Features) -> torch.Tensor:
-        return torch.stack(
-            [
-                self._score_layer(r, d, of_network=layer != self._picture)
-                for layer, r, d in zip(self.layers, reference.layers, distorted.layers, strict=True)
-            ],
-            dim=1,
-        )
-
-    def _score_layer(self, reference: torch.Tensor, distorted: torch.Tensor, *, of_network: bool) -> torch.Tensor:
-        value = self._scale(self._distance(reference, distorted))
-        if of_network and self.config.spread:
-            value = value + self.config.spread * self._scale(spread(reference, distorted))
-        return value
-
-    def _distance(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-        match self.rule:
-            case Positional(function):
-                positions = function(reference, distorted).flatten(1)
-                if self.config.position_pooling == "rms":
-                    return power_at_zero_flat(positions.square().mean(1), 0.5)
-                return positions.mean(1)
-            case Layerwise(function):
-                return function(reference, distorted)
-            case Stacked():
-                return self.rule(reference[:, None], distorted[:, None], self.config.seed)
-
-    def _scale(self, values: torch.Tensor) -> torch.Tensor:
-        return torch.log1p(values / _LOG_FLOOR) if self.config.layer_scale == "log" else values
-
     def _map(self, rule: Positional, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Map prepared images, (N, H, W), overlapping windows averaged."""
         grid = self._grid(*_size(reference))
         if grid is None:
-            return self._map_view(
+            return self._terms.map(
                 rule, self._features(reference, self.layers), self._features(distorted, self.layers), _size(reference)
             )
         (height, width), side = _size(reference), grid.window
@@ -505,22 +430,9 @@ class Metric(nn.Module):
         for top, left in grid.corners:
             r, d = (self._features(grid.cut(images, ((top, left),)), self.layers) for images in (reference, distorted))
             around = (left, width - left - side, top, height - top - side)
-            total = total + nn.functional.pad(self._map_view(rule, r, d, (side, side)), around)
+            total = total + nn.functional.pad(self._terms.map(rule, r, d, (side, side)), around)
             seen[top : top + side, left : left + side] += 1
         return total / seen
-
-    def _map_view(
-        self, rule: Positional, reference: Features, distorted: Features, size: tuple[int, int]
-    ) -> torch.Tensor:
-        layers = []
-        for r, d in zip(reference.layers, distorted.layers, strict=True):
-            positions = self._scale(rule.function(r, d))
-            if reference.grid is not None and positions.ndim == 2:  # tokens; the picture's cells lie on a grid already
-                rows, columns = reference.grid
-                positions = positions[:, -rows * columns :].reshape(-1, rows, columns)
-            layers.append(_to_size(positions, size))
-        stacked = torch.stack(layers)
-        return stacked.sum(0) if self.config.layer_pooling == "sum" else stacked.mean(0)
 
 
 def _windows_at_once(batch: int) -> int:
@@ -543,15 +455,11 @@ def _own_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, enabled=False)
 
 
-def _whose(config: MetricConfig, backbone: Backbone) -> str:
-    return f"the embedding of {backbone.entry.alias}" if config.features == "embedding" else backbone.entry.alias
+def _list(layers: tuple[int, ...]) -> str:
+    """Write ascending layers short, '0-4' or '0,3'."""
+    run = len(layers) > 1 and layers == tuple(range(layers[0], layers[-1] + 1))
+    return f"{layers[0]}-{layers[-1]}" if run else ",".join(str(layer) for layer in layers)
 
 
 def _size(images: torch.Tensor) -> tuple[int, int]:
     return images.shape[-2], images.shape[-1]
-
-
-def _to_size(positions: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    if _size(positions) == size:
-        return positions
-    return nn.functional.interpolate(positions[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]

@@ -13,40 +13,44 @@ PRESETS: Mapping[str, MetricConfig] = MappingProxyType(
     {
         config.preset: config
         for config in (
-            # One look at the whole image at a viewing size, with the weights that come with the package; each term has
-            # its row in docs/presets.md.
+            # One look at the whole image at a viewing size, with the weights that come with the package. Structure
+            # where the network is next to the pixels, statistics where it is deep: rows of docs/presets.md.
             MetricConfig(
                 preset="lite",
                 backbone="efficientnet-lite0",
                 features="intermediate",
-                layers=None,
+                layers=(0,),
                 input=InputPolicy(short_side=256),
                 normalisation="none",
                 distance="rel-l2",
                 layer_pooling="mean",
                 position_pooling="rms",
                 chroma="half",
-                whitening="noise",
-                spread=0.5,
+                spread=1.0,
+                spread_order=4,
+                spread_layers=3,
                 layer_scale="log",
-                colour="cells",
+                colour=0.3,
             ),
-            # One look with a transformer, its first nine blocks: the last ones know what is in a picture, not how it
+            # The same with a transformer, as far as its sixth block: later ones know what is in a picture, not how it
             # looks.
             MetricConfig(
                 preset="vit",
                 backbone="dinov2-vits14",
                 features="intermediate",
-                layers=tuple(range(9)),
-                input=InputPolicy(short_side=252),
+                layers=(0,),
+                input=InputPolicy(short_side=364),
                 normalisation="backbone",
                 distance="rel-l2",
                 layer_pooling="mean",
-                position_pooling="mean",
+                position_pooling="rms",
                 chroma="half",
-                spread=0.5,
+                tokens="normed",
+                spread=2.0,
+                spread_order=8,
+                spread_layers=(3, 4, 5),
                 layer_scale="log",
-                colour="cells",
+                colour=0.3,
             ),
             # Ghildyal, Barman, Zadtootaghaj: Foundation Models Boost Low-Level Perceptual Similarity Metrics, ICASSP
             # 2025, exactly: native size, windows, no mean/std normalisation, sum over layers.

@@ -87,7 +87,7 @@ class PairScore:
 
     Attributes:
         score: From 0, lower is more alike.
-        per_layer: The distance of each layer alone, or None if not asked for.
+        per_layer: Each layer's part of the score, or None if not asked for.
         map: (H, W) map of where the images differ, on the CPU, or None if not asked for.
     """
 

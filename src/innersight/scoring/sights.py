@@ -29,7 +29,7 @@ class RowScore:
 
     Attributes:
         scores: By metric; ours from 0, lower is more alike; empty if the pair could not be scored.
-        per_layer: By metric, the distance of each layer alone; empty unless asked for.
+        per_layer: By metric, each layer's part of the score; empty unless asked for.
         error: Why the pair could not be scored, or None.
     """
 
