@@ -95,7 +95,7 @@ def test_two_metrics_two_columns_and_json_lines(run: Run, listed: Path) -> None:
         "reference", "distorted", "kind", "score_lite", "score_paper", "per_layer_lite", "per_layer_paper", "error",
     }  # fmt: skip
     assert rows[0]["error"] is None
-    assert len(rows[0]["per_layer_lite"]) == 6
+    assert len(rows[0]["per_layer_lite"]) == 5
 
 
 def test_pairs_that_fail_are_status_1_with_the_count_and_so_when_the_finished_run_is_resumed(

@@ -31,7 +31,7 @@ def test_a_person_reads_the_score_and_what_gave_it(run: Run, files: Path) -> Non
     first, *layers, citation = result.stdout.splitlines()
     assert float(first.split()[0]) > 0.01
     assert first.endswith("(0 = identical, lower is more alike)")
-    assert len(layers) == 6  # five of the network, and the picture
+    assert len(layers) == 5  # four of the network, and the picture
     assert citation == innersight.create_metric("lite").citation
 
 
@@ -42,7 +42,7 @@ def test_json_is_one_object_with_the_whole_configuration(run: Run, files: Path) 
     assert set(record) == {"reference", "distorted", "score", "higher_is_better", "metric", "per_layer"}
     assert (record["reference"], record["distorted"]) == ("ref.png", "dis.jpg")
     assert record["higher_is_better"] is False
-    assert record["score"] == pytest.approx(np.mean(record["per_layer"]), rel=1e-6)
+    assert record["score"] == pytest.approx(np.sum(record["per_layer"]), rel=1e-6)
     assert record["score"] == pytest.approx(innersight.score(files / "ref.png", files / "dis.jpg"), rel=1e-5)
     assert record["metric"]["weights"]["source"] == "embedded"
     assert record["metric"]["weights"]["digest"].startswith("sha256:579344248a93")

@@ -1,4 +1,4 @@
-"""Spread compares the channels' deviations over positions, and knows nothing else."""
+"""Spread compares the channels' moments over positions, and knows nothing else."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import moment
 
-from innersight.distances.spread import spread
+from innersight.distances.spread import ORDERS, spread
 
 TOKENS, MAPS = (3, 11, 5), (3, 5, 4, 6)
 SHAPES = pytest.mark.parametrize("shape", [TOKENS, MAPS])
+EVERY_ORDER = pytest.mark.parametrize("order", ORDERS)
 
 
 def pair(shape: tuple[int, ...], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,31 +27,36 @@ def rows(features: torch.Tensor) -> np.ndarray:
 
 
 @SHAPES
-def test_it_is_numpys_deviations_over_the_shared_energy(shape: tuple[int, ...]) -> None:
+@EVERY_ORDER
+def test_it_is_made_of_scipys_central_moments(shape: tuple[int, ...], order: int) -> None:
     r, d = pair(shape)
-    change = ((rows(d).std(1) - rows(r).std(1)) ** 2).sum(1)
-    shared = ((rows(r) ** 2).sum(2).mean(1) + (rows(d) ** 2).sum(2).mean(1)) / 2
-    np.testing.assert_allclose(spread(r, d), change / shared, rtol=1e-12)
+    a, b = (moment(rows(x), order, axis=1) ** (1 / order) for x in (r, d))
+    np.testing.assert_allclose(spread(r, d, order), 2 * ((a - b) ** 2).sum(1) / (a**2 + b**2).sum(1), rtol=1e-12)
 
 
-@given(st.integers(0, 1000), st.sampled_from([TOKENS, MAPS]), st.floats(1e-3, 1e3))
+@given(st.integers(0, 1000), st.sampled_from([TOKENS, MAPS]), st.floats(1e-3, 1e3), st.sampled_from(ORDERS))
 def test_it_is_symmetric_bounded_blind_to_order_and_knows_no_scale(
-    seed: int, shape: tuple[int, ...], scale: float
+    seed: int, shape: tuple[int, ...], scale: float, order: int
 ) -> None:
     r, d = pair(shape, seed)
-    value = spread(r, d)
-    torch.testing.assert_close(spread(d, r), value)
-    torch.testing.assert_close(spread(scale * r, scale * d), value)
-    torch.testing.assert_close(spread(r, d.flip(1 if d.ndim == 3 else 3)), value)
+    value = spread(r, d, order)
+    torch.testing.assert_close(spread(d, r, order), value)
+    torch.testing.assert_close(spread(scale * r, scale * d, order), value)
+    torch.testing.assert_close(spread(r, d.flip(1 if d.ndim == 3 else 3), order), value)
     assert (value >= 0).all()
     assert (value <= 2).all()
+
+
+def test_the_highest_order_stays_finite_where_its_power_would_not() -> None:
+    r, d = (1e6 * x.float() for x in pair(TOKENS))
+    torch.testing.assert_close(spread(r, d, 8), spread(r / 1e6, d / 1e6, 8))
 
 
 @SHAPES
 def test_equal_and_empty_features_give_zero_and_a_zero_gradient(shape: tuple[int, ...]) -> None:
     for features in (pair(shape)[0], torch.zeros(shape, dtype=torch.float64)):
         distorted = features.clone().requires_grad_()
-        value = spread(features, distorted)
+        value = spread(features, distorted, 8)
         value.sum().backward()
         assert (value == 0).all()
         assert distorted.grad is not None
@@ -57,6 +64,7 @@ def test_equal_and_empty_features_give_zero_and_a_zero_gradient(shape: tuple[int
 
 
 @SHAPES
-def test_gradients_are_right(shape: tuple[int, ...]) -> None:
+@EVERY_ORDER
+def test_gradients_are_right(shape: tuple[int, ...], order: int) -> None:
     r, d = pair(shape)
-    assert torch.autograd.gradcheck(spread, (r.requires_grad_(), d.requires_grad_()))
+    assert torch.autograd.gradcheck(spread, (r.requires_grad_(), d.requires_grad_(), order))

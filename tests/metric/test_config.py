@@ -33,10 +33,10 @@ def test_presets_carry_their_names_and_are_frozen() -> None:
 
 
 def test_lite_and_vit_are_one_recipe_on_two_networks() -> None:
-    """What differs is what the network needs: its layers, size and input range, and how far it sees noise."""
+    """What differs is what the network needs: its size, input range, tokens, and which layers are deep."""
     lite, vit = (dataclasses.asdict(PRESETS[name]) for name in ("lite", "vit"))
     assert {field for field in lite if lite[field] != vit[field]} == {
-        "preset", "backbone", "layers", "input", "normalisation", "position_pooling", "whitening",
+        "preset", "backbone", "input", "normalisation", "tokens", "spread", "spread_order", "spread_layers",
     }  # fmt: skip
 
 
@@ -65,9 +65,13 @@ def test_fields_are_overridden_one_by_one() -> None:
         ({"layer_pooling": "max"}, r"`layer_pooling` must be one of \(sum, mean\)"),
         ({"position_pooling": "max"}, r"`position_pooling` must be one of \(mean, rms\)"),
         ({"chroma": "quarter"}, r"`chroma` must be one of \(full, half\), but got 'quarter'"),
-        ({"whitening": True}, r"`whitening` must be one of \(none, noise\), but got True"),
+        ({"tokens": True}, r"`tokens` must be one of \(plain, normed\), but got True"),
         ({"layer_scale": "root"}, r"`layer_scale` must be one of \(linear, log\), but got 'root'"),
-        ({"colour": "lab"}, r"`colour` must be one of \(none, cells\), but got 'lab'"),
+        ({"colour": "lab"}, r"`colour` must be a number, but got 'lab'"),
+        ({"colour": -0.1}, r"`colour` must be a number from 0 to 100, but got -0\.1"),
+        ({"spread_order": 3}, r"`spread_order` must be one of \(2, 4, 8\), but got 3"),
+        ({"spread_order": "2.5"}, r"`spread_order` must be one of \(2, 4, 8\), but got 2\.5"),
+        ({"spread_layers": "deep"}, r"`spread_layers` must be such as 'all', 'last-4' or '0,3,-1', but got 'deep'"),
         ({"spread": -1}, r"`spread` must be a number from 0 to 100, but got -1"),
         ({"spread": float("nan")}, r"`spread` must be a number from 0 to 100, but got nan"),
         ({"spread": "half"}, r"`spread` must be a number, but got 'half'"),

@@ -12,7 +12,6 @@ import torch
 from torch.nn import functional
 
 import innersight
-from innersight.backbones.whitening import load_noise_maps
 from innersight.errors import ArgumentError
 from innersight.images.colour import halve_chroma
 from innersight.metric.module import Metric
@@ -88,10 +87,8 @@ class TestEveryDistance:
             layers, score = metric.per_layer(images[:2], distorted), metric(images[:2], distorted)
         assert layers.shape == (2, len(metric.layers))
         assert (layers > 0).all()
-        if metric.config.layer_pooling == "sum":
+        if metric.config.layer_pooling is not None:
             torch.testing.assert_close(layers.sum(1), score)
-        elif metric.config.layer_pooling == "mean":
-            torch.testing.assert_close(layers.mean(1), score)
         else:
             assert metric.config.distance in ("skld", "jsd", "wsd", "swd")
 
@@ -139,29 +136,44 @@ def test_the_number_of_windows_at_once_changes_no_score(vit_weights: Path, cat: 
         torch.testing.assert_close(metric(cat, noisy(cat, 0.1)), usual, rtol=1e-5, atol=0)
 
 
+def log(number: torch.Tensor) -> torch.Tensor:
+    return torch.log1p(1e5 * number)
+
+
+def written_out(r: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+    """rel-l2 of (positions, channels), root mean square over positions."""
+    energy = (r.square().sum(1).mean() + d.square().sum(1).mean()) / 2
+    return ((r - d).square().sum(1) / energy).square().mean().sqrt()
+
+
+def moments(x: torch.Tensor, order: int) -> torch.Tensor:
+    return (x - x.mean(0)).double().pow(order).mean(0).pow(1 / order).float()
+
+
+def spread_written_out(r: torch.Tensor, d: torch.Tensor, order: int) -> torch.Tensor:
+    r, d = moments(r, order), moments(d, order)
+    return 2 * (r - d).square().sum() / (r.square().sum() + d.square().sum())
+
+
 def test_lite_equals_its_definition_written_out(cat: torch.Tensor) -> None:
     metric = innersight.create_metric("lite")
-    reference, distorted = cat, noisy(cat, 0.1)
+    distorted = noisy(cat, 0.1)
     with torch.inference_mode():
         small = [
             halve_chroma(functional.interpolate(image, (256, 385), mode="bilinear", antialias=True))
             for image in (cat, distorted)
         ]
         stages = [metric.backbone.model.forward_intermediates(image, intermediates_only=True) for image in small]
-        mixed = [
-            [torch.einsum("ij,njhw->nihw", load_noise_maps("efficientnet-lite0")[i], x) for i, x in enumerate(stage)]
-            for stage in stages
+        pairs = [tuple(x[0].flatten(1).T for x in pair) for pair in zip(*stages, strict=True)]
+        cells = [functional.adaptive_avg_pool2d(image, (8, 12))[0].flatten(1).T for image in small]
+        parts = [
+            log(written_out(*pairs[0])),
+            *(log(spread_written_out(*pairs[stage], order=4)) / 3 for stage in (2, 3, 4)),
+            0.3 * log(written_out(*cells)),
         ]
-        cells = [functional.avg_pool2d(image, 32, ceil_mode=True, count_include_pad=False) for image in small]
-        layers = []
-        for r, d in zip(*([*stage, cell] for stage, cell in zip(mixed, cells, strict=True)), strict=True):
-            energy = (r.square().sum(1).mean() + d.square().sum(1).mean()) / 2
-            aligned = ((r - d).square().sum(1) / energy).square().mean().sqrt()
-            spread = (r.std((2, 3), correction=0) - d.std((2, 3), correction=0)).square().sum() / energy
-            of_network = len(layers) < 5
-            layers.append(torch.log1p(1e5 * aligned) + of_network * 0.5 * torch.log1p(1e5 * spread))
-        torch.testing.assert_close(metric.per_layer(reference, distorted)[0], torch.stack(layers), rtol=1e-4, atol=0)
-        assert metric(reference, distorted).item() == pytest.approx(torch.stack(layers).mean().item(), rel=1e-5)
+        torch.testing.assert_close(metric.per_layer(cat, distorted)[0], torch.stack(parts), rtol=1e-4, atol=0)
+        assert metric(cat, distorted).item() == pytest.approx(sum(parts).item(), rel=1e-5)
+        assert metric.layers == (0, 2, 3, 4, 5)
 
 
 def test_vit_equals_its_definition_written_out(small_dino: Path, cat: torch.Tensor) -> None:
@@ -170,26 +182,29 @@ def test_vit_equals_its_definition_written_out(small_dino: Path, cat: torch.Tens
     net = metric.backbone
     with torch.inference_mode():
         small = [
-            halve_chroma(functional.interpolate(image, (252, 378), mode="bilinear", antialias=True))
+            halve_chroma(functional.interpolate(image, (364, 546), mode="bilinear", antialias=True))
             for image in (cat, distorted)
         ]
         blocks = [
-            [torch.cat((prefix, tokens), 1) for tokens, prefix in net.model.forward_intermediates(
-                (image - net.mean) / net.std, indices=list(range(9)), return_prefix_tokens=True, norm=False,
+            [torch.cat((prefix, tokens), 1)[0] for tokens, prefix in net.model.forward_intermediates(
+                (image - net.mean) / net.std, indices=[0, 3, 4, 5], return_prefix_tokens=True, norm=False,
                 output_fmt="NLC", intermediates_only=True,
             )]
             for image in small
         ]  # fmt: skip
-        layers = []
-        for r, d in zip(*blocks, strict=True):
-            energy = (r.square().sum(2).mean() + d.square().sum(2).mean()) / 2
-            aligned = ((r - d).square().sum(2) / energy).mean()
-            spread = (r.std(1, correction=0) - d.std(1, correction=0)).square().sum() / energy
-            layers.append(torch.log1p(1e5 * aligned) + 0.5 * torch.log1p(1e5 * spread))
-        r, d = (functional.avg_pool2d(image, 32, ceil_mode=True, count_include_pad=False) for image in small)
-        energy = (r.square().sum(1).mean() + d.square().sum(1).mean()) / 2
-        layers.append(torch.log1p(1e5 * ((r - d).square().sum(1) / energy).mean()))
-        assert metric(cat, distorted).item() == pytest.approx(torch.stack(layers).mean().item(), rel=1e-5)
+        pairs = [
+            tuple((x - x.mean(1, keepdim=True)) / x.std(1, correction=0, keepdim=True) for x in pair)
+            for pair in zip(*blocks, strict=True)
+        ]
+        cells = [functional.adaptive_avg_pool2d(image, (8, 12))[0].flatten(1).T for image in small]
+        parts = [
+            log(written_out(*pairs[0])),  # of all tokens
+            *(2 * log(spread_written_out(r[1:], d[1:], order=8)) / 3 for r, d in pairs[1:]),  # of those with a place
+            0.3 * log(written_out(*cells)),
+        ]
+        torch.testing.assert_close(metric.per_layer(cat, distorted)[0], torch.stack(parts), rtol=1e-4, atol=0)
+        assert metric(cat, distorted).item() == pytest.approx(sum(parts).item(), rel=1e-5)
+        assert metric.layers == (0, 3, 4, 5, 12)
 
 
 @pytest.mark.parametrize("preset", ["lite", "vit"])
@@ -230,18 +245,16 @@ class TestTermsBesideADistance:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"distance": "cos", "colour": "cells"}, r"`colour` needs .* a number a position, which 'cos' of maps is not"),
-            ({"backbone": "vit_tiny_patch16_224", "whitening": "noise"}, r"answer to noise of vit_tiny_patch16_224.* is not known"),
+            ({"distance": "cos", "colour": 0.3}, r"`colour` needs .* a number a position, which 'cos' of maps is not"),
+            ({"tokens": "normed"}, r"`tokens` needs tokens, but these are maps: use tokens='plain'"),
+            ({"spread_layers": "3,9"}, r"`spread_layers`: indices go from -5 to 4, at least one of them, but got \[3, 9\]"),
         ],
     )  # fmt: skip
-    def test_what_leaves_no_place_for_it_is_refused_if_asked_for(
-        self, changes: dict, message: str, vit_weights: Path
-    ) -> None:
-        weights = vit_weights if "backbone" in changes else None
+    def test_what_leaves_no_place_for_it_is_refused_if_asked_for(self, changes: dict, message: str) -> None:
         with pytest.raises(ArgumentError, match=message):
-            innersight.create_metric("lite", weights=weights, **changes)
+            innersight.create_metric("lite", **changes)
 
-    @pytest.mark.parametrize("field", [{"spread": 0.5}, {"layer_scale": "log"}, {"colour": "cells"}])
+    @pytest.mark.parametrize("field", [{"spread": 0.5}, {"layer_scale": "log"}, {"colour": 0.3}])
     def test_a_stack_of_layers_takes_none_of_them(self, field: dict, vit_weights: Path) -> None:
         with pytest.raises(ArgumentError, match=rf"`{next(iter(field))}` needs a distance of intermediate features"):
             innersight.create_metric(
@@ -249,21 +262,32 @@ class TestTermsBesideADistance:
             )
 
     def test_what_an_override_leaves_without_use_is_taken_out_and_said(self, cnn_weights: Path) -> None:
-        metric = innersight.create_metric("lite", backbone="resnet18", weights=cnn_weights)
-        assert metric.describe()["whitening"] == "none"
-        assert innersight.create_metric("lite", distance="cos").describe()["colour"] == "none"
+        metric = innersight.create_metric("vit", backbone="resnet18", weights=cnn_weights, spread_layers="last-3")
+        assert metric.describe()["tokens"] == "plain"
+        assert innersight.create_metric("lite", distance="cos").describe()["colour"] == 0
+        said = innersight.create_metric("lite", spread=0).describe()
+        assert (said["spread_order"], said["spread_layers"]) == (None, None)
 
     @torch.inference_mode()
     def test_metrics_with_and_without_them_share_a_look(self, cat: torch.Tensor) -> None:
-        both = innersight.create_metrics(["lite", "lite:colour=none:spread=0"])
+        both = innersight.create_metrics(["lite", "lite:colour=0:spread=0"])
         full, bare = both.values()
         assert full.sight == bare.sight
+        assert (full.layers, bare.layers) == ((0, 2, 3, 4, 5), (0,))
         seen = [full.look(image) for image in (cat, noisy(cat, 0.1))]
         torch.testing.assert_close(bare.compare(*seen), bare(cat, noisy(cat, 0.1)), rtol=1e-5, atol=0)
 
-    def test_chroma_and_whitening_decide_what_is_seen(self) -> None:
-        made = innersight.create_metrics(["lite", "lite:chroma=full", "lite:whitening=none"])
+    def test_chroma_and_tokens_decide_what_is_seen(self, small_dino: Path) -> None:
+        made = innersight.create_metrics(["vit", "vit:chroma=full", "vit:tokens=plain"], weights=small_dino)
         assert len({metric.sight for metric in made.values()}) == 3
+
+    @torch.inference_mode()
+    def test_the_spread_hardly_minds_a_shift_that_the_distance_does(self, cat: torch.Tensor) -> None:
+        made = innersight.create_metrics(["lite", "lite:spread=0:colour=0"])
+        here, there = cat[..., :256, :380], cat[..., :256, 4:384]
+        noise = noisy(here, 0.1)
+        full, bare = (m(here, there).item() / m(here, noise).item() for m in made.values())
+        assert full < bare
 
 
 def turn_hue(images: torch.Tensor, degrees: float) -> torch.Tensor:
@@ -293,7 +317,7 @@ class TestMap:
         assert torch.equal(where[1], torch.zeros(300, 451))
 
     def test_its_mean_is_the_score_where_positions_are_averaged(self, cat: torch.Tensor) -> None:
-        plain = {"layer_scale": "linear", "spread": 0, "colour": "none"}
+        plain = {"layer_scale": "linear", "spread": 0, "colour": 0}
         metric = innersight.create_metric("lite", position_pooling="mean", input="native", layers=[0], **plain)
         reference, distorted = cat[..., :256, :256], noisy(cat, 0.1)[..., :256, :256]
         with torch.inference_mode():
@@ -403,8 +427,8 @@ class TestWhatItSays:
         metric = innersight.create_metric("lite", layers="last-2", normalisation="backbone")
         assert metric.citation == (
             f"innersight {innersight.__version__} lite: tf_efficientnet_lite0 (weights sha256:579344248a93), "
-            "intermediate layers 3-4 of 5, input short=256, chroma half, normalisation backbone, whitening noise, "
-            "rel-l2, spread 0.5, log, colour cells, rms over positions, mean over layers, float32"
+            "intermediate layers 3-4 of 5, input short=256, chroma half, normalisation backbone, "
+            "rel-l2, spread 1 (order 4, layers 2-4), log, colour 0.3, rms over positions, mean over layers, float32"
         )
 
     def test_weights_from_a_file_are_not_cited_by_the_tag_of_others(self, cnn_weights: Path) -> None:

@@ -51,7 +51,7 @@ def test_layers_and_map_come_if_asked_for(files: tuple[Path, Path]) -> None:
     bare, full = score_images(metric, *images), score_images(metric, *images, with_layers=True, with_map=True)
     assert (bare.per_layer, bare.map) == (None, None)
     assert bare.score == full.score
-    assert np.mean(full.per_layer) == pytest.approx(full.score, rel=1e-6)
+    assert np.sum(full.per_layer) == pytest.approx(full.score, rel=1e-6)
     assert full.map.shape == images[0].shape[1:]
 
 
