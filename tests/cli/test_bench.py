@@ -66,7 +66,7 @@ def test_a_row_that_fails_is_said_with_status_1(run: Run, files: Path) -> None:
         ),
         (
             ("mine.csv", "--opinion-direction", "lower-is-better", "--metric", "lpisp"),
-            "Argument `metric` must be one of (lite, vit, paper), but got 'lpisp'",
+            "Argument `metric` must be one of (lite, vit, paper, best), but got 'lpisp'",
         ),
     ],
 )

@@ -107,7 +107,7 @@ def test_the_papers_scores_come_through_the_command_line_too(run: Run, tmp_path:
         (("ref.png", "."), ("is a folder",)),
         (
             ("ref.png", "dis.jpg", "--metric", "light"),
-            ("`metric` must be one of (lite, vit, paper), but got 'light'", "lite"),
+            ("`metric` must be one of (lite, vit, paper, best), but got 'light'", "lite"),
         ),
         (("ref.png", "dis.jpg", "--distance", "skdl"), ("Did you mean skld",)),
         (("ref.png", "dis.jpg", "--distance", "skld"), ("not defined for maps", "Defined for maps: l2, cos")),

@@ -42,7 +42,8 @@ def test_lite_and_vit_are_one_recipe_on_two_networks() -> None:
 
 def test_an_unknown_preset_gets_its_nearest_matches() -> None:
     with pytest.raises(
-        ArgumentError, match=r"`metric` must be one of \(lite, vit, paper\), but got 'papier'\. Did you mean paper\?"
+        ArgumentError,
+        match=r"`metric` must be one of \(lite, vit, paper, best\), but got 'papier'\. Did you mean paper\?",
     ):
         find_preset("papier")
 

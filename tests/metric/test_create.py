@@ -29,7 +29,7 @@ def test_a_preset_s_unused_pooling_is_dropped_and_said_to_be() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metric": "lpips"}, r"`metric` must be one of \(lite, vit, paper\), but got 'lpips'"),
+        ({"metric": "lpips"}, r"`metric` must be one of \(lite, vit, paper, best\), but got 'lpips'"),
         ({"distance": "skld"}, r"'skld' is not defined for maps, which is what efficientnet-lite0 gives"),
         ({"distance": "ssim"}, r"`distance` must be one of \(l2, cos"),
         ({"features": "embedding"}, r"efficientnet-lite0 has no embedding"),
@@ -39,7 +39,7 @@ def test_a_preset_s_unused_pooling_is_dropped_and_said_to_be() -> None:
         ({"device": "tpu9"}, r"`device` must be auto, cpu or cuda \(cuda:1, ...\), but got 'tpu9'"),
         ({"distance": None}, r"`distance` must be one of .* but got None"),
         ({"distance": ["l2"]}, r"`distance` must be one of .* but got \['l2'\]"),
-        ({"metric": None}, r"`metric` must be one of \(lite, vit, paper\), but got None"),
+        ({"metric": None}, r"`metric` must be one of \(lite, vit, paper, best\), but got None"),
         ({"backbone": 3}, r"`backbone` must be one of .* but got 3"),
         ({"device": "mps"}, r"`device` must be auto, cpu or cuda"),
         ({"device": None}, r"`device` must be auto, cpu or cuda \(cuda:1, \.\.\.\), but got None"),
@@ -121,7 +121,7 @@ class TestSeveral:
         [
             (
                 "papr:distance=cos",
-                r"`metric` must be one of \(lite, vit, paper\), but got 'papr'. Did you mean paper\?",
+                r"`metric` must be one of \(lite, vit, paper, best\), but got 'papr'. Did you mean paper\?",
             ),
             ("lite:distance=ssim", r"`distance` must be one of"),
             ("lite:distanc=l2", r"`overrides` must be one of .*but got 'distanc'. Did you mean distance\?"),

@@ -16,6 +16,7 @@ from innersight.evaluation.agreement import Evaluation, evaluate
 from innersight.evaluation.choices import ChoiceAgreement, agree
 from innersight.evaluation.pairwise import Difference, compare
 from innersight.images.perturbing import Perturbation
+from innersight.metric.combined import CombinedMetric
 from innersight.metric.contract import PairMetric
 from innersight.metric.create import create_metrics, find_device
 from innersight.scoring.batch import score_list
@@ -69,7 +70,7 @@ def create_contestants(
     device: str | torch.device = "auto",
     precision: str = "fp32",
     runtime: str = "auto",
-) -> tuple[dict[str, PairMetric], dict[str, str]]:
+) -> tuple[dict[str, PairMetric | CombinedMetric], dict[str, str]]:
     """Make our metrics and rivals by name, in the order asked for.
 
     Args:
@@ -94,7 +95,7 @@ def create_contestants(
     if doubled:
         raise ArgumentError(f"Argument `metric` must name each metric once, but got {doubled[0]!r} twice.")
     target = find_device(device)
-    made: dict[str, PairMetric] = {}
+    made: dict[str, PairMetric | CombinedMetric] = {}
     unavailable = {}
     for name in names:
         if name in RIVALS:
@@ -111,7 +112,7 @@ def create_contestants(
 
 def run_bench(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, PairMetric],
+    metrics: Mapping[str, PairMetric | CombinedMetric],
     out: Path,
     *,
     unavailable: Mapping[str, str] | None = None,
@@ -190,7 +191,7 @@ class Scored:
 
 def score_dataset(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, PairMetric],
+    metrics: Mapping[str, PairMetric | CombinedMetric],
     path: Path,
     *,
     perturbation: Perturbation | None = None,

@@ -68,6 +68,7 @@ def batch(
 
     Exit status 0, or 1 if some pairs could not be scored.
     """
+    from innersight.metric.combined import members_of
     from innersight.metric.create import create_metrics
     from innersight.scoring.batch import score_list
     from innersight.scoring.cache import FeatureCache
@@ -126,7 +127,9 @@ def batch(
         raise typer.Exit(130) from None
     if not quiet:
         earlier = f" ({outcome.resumed} of them by an earlier run)" if outcome.resumed else ""
-        runtimes = ", ".join(dict.fromkeys(ready.runtime.name for ready in metrics.values()))
+        runtimes = ", ".join(
+            dict.fromkeys(part.runtime.name for ready in metrics.values() for part in members_of(ready))
+        )
         print(f"{outcome.rows} rows{earlier}, {outcome.failed} with an error: {out} ({runtimes})")
     if outcome.failed:
         said = f"{outcome.failed} of {outcome.rows} pairs could not be scored: see the column error of {out}"

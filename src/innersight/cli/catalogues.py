@@ -14,7 +14,7 @@ def metrics() -> None:
     from innersight.baselines.rivals import RIVALS
     from innersight.cli.console import console
     from innersight.distances.registry import DISTANCES
-    from innersight.metric.presets import PRESETS
+    from innersight.metric.presets import COMBINED, PRESETS
 
     fields = (
         "backbone",
@@ -45,6 +45,8 @@ def metrics() -> None:
         rivals.add_row(rival.name, "higher" if rival.higher_is_better else "lower", rival.about)
     out = console()
     out.print(presets)
+    for name, parts in COMBINED.items():
+        out.print(f"{name} is the mean of the scores of {parts}; other metrics of means of logarithms join by + too.")
     out.print(distances)
     out.print(rivals)
     out.print(

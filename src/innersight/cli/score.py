@@ -16,7 +16,7 @@ def score(
     reference: Annotated[Path, typer.Argument(metavar="REF", readable=False, help="The original image.")],
     distorted: Annotated[Path, typer.Argument(metavar="DIS", readable=False, help="What became of it.")],
     metric: Annotated[
-        str, typer.Option(help="Preset: lite, vit or paper; `innersight metrics` describes them.")
+        str, typer.Option(help="Preset: lite, vit, best or paper; `innersight metrics` describes them.")
     ] = "lite",
     backbone: options.Backbone = None,
     features: options.FeaturesKind = None,
@@ -93,9 +93,9 @@ def score(
         return
     print(f"{result.score:.6f}   (0 = identical, lower is more alike)")
     if result.per_layer is not None:
-        for index, value in zip(ready.layers, result.per_layer, strict=True):
-            name = f"layer {index:>2}" if index < ready.backbone.count else "picture "
-            print(f"  {name}  {value:.6f}")
+        width = max(len(name) for name in ready.layer_names)
+        for name, value in zip(ready.layer_names, result.per_layer, strict=True):
+            print(f"  {name:<{width}}  {value:.6f}")
     print(ready.citation)
     if map is not None:
         print(f"map: {map}")

@@ -10,12 +10,14 @@ from typing import Any, cast
 import torch
 from typing_extensions import Unpack
 
+from innersight.backbones.catalogue import find_entry
 from innersight.backbones.features import Backbone, load_backbone
 from innersight.distances.registry import Positional, Stacked, find_distance, find_rule
 from innersight.errors import ArgumentError, first_line, unknown_name
+from innersight.metric.combined import CombinedMetric
 from innersight.metric.config import MetricConfig, Overrides, parse_layers, parse_number
 from innersight.metric.module import Metric
-from innersight.metric.presets import find_preset
+from innersight.metric.presets import COMBINED, find_preset
 from innersight.runtime.choice import Runtime, check_choice, start_runtime
 from innersight.windows import InputPolicy
 
@@ -30,12 +32,14 @@ def create_metric(
     precision: str = "fp32",
     runtime: str = "torch",
     **overrides: Unpack[Overrides],
-) -> Metric:
+) -> Metric | CombinedMetric:
     """Make a metric: a torch module, frozen, in evaluation mode.
 
     Args:
-        metric: Name of a preset, `lite`, `vit` or `paper`; fields may be changed in it, see `parse_metric`.
-        weights: A file of weights instead of the usual places.
+        metric: Name of a preset, `lite`, `vit`, `best` or `paper`; fields may be changed in it, see `parse_metric`.
+            Several joined by + are the mean of their scores: `best` is `lite+vit`.
+        weights: A file of weights instead of the usual places. Where several networks are asked for, those whose
+            weights come with the package keep them.
         device: Where to compute; `auto` takes a CUDA device if there is one, else the CPU.
         precision: `fp32` or `fp64`; `fp16` or `bf16` has the network compute its products so, and is for GPUs; how far
             scores move is in `tests/runtime/test_eager.py`.
@@ -74,7 +78,7 @@ def create_metrics(
     precision: str = "fp32",
     runtime: str = "torch",
     **overrides: Unpack[Overrides],
-) -> dict[str, Metric]:
+) -> dict[str, Metric | CombinedMetric]:
     """Make several metrics that share their networks.
 
     Args:
@@ -101,8 +105,9 @@ def create_metrics(
     if doubled:
         raise ArgumentError(f"Argument `metrics` must name each metric once, but got {doubled[0]!r} twice.")
     target = find_device(device)
+    members = {text: _members(text) for text in metrics}
     configs = {}
-    for text in metrics:
+    for text in dict.fromkeys(member for texts in members.values() for member in texts):
         preset, own = parse_metric(text)
         asked: Overrides = {**overrides, **own}
         config = configure(preset, **asked)
@@ -110,17 +115,35 @@ def create_metrics(
         configs[text] = config, asked
     check_choice(runtime, precision)
     exact = torch.float64 if precision == "fp64" else torch.float32
+    entries = {config.backbone: find_entry(config.backbone) for config, _ in configs.values()}
+    embedded = {name: entry is not None and entry.embedded for name, entry in entries.items()}
     networks: dict[tuple[str, int | None], tuple[Backbone, Runtime]] = {}
     made = {}
     for text, (config, asked) in configs.items():
         built_for = config.backbone, config.input.window
         if built_for not in networks:
-            backbone = load_backbone(config.backbone, weights=weights, window=config.input.window)
+            file = None if embedded[config.backbone] and not all(embedded.values()) else weights
+            backbone = load_backbone(config.backbone, weights=file, window=config.input.window)
             networks[built_for] = backbone, start_runtime(backbone, runtime, precision, target)
         backbone, running = networks[built_for]
         config = _drop_unused(config, backbone, asked)
         made[text] = Metric(config, backbone, running).to(device=target, dtype=exact)
-    return made
+    return {
+        text: made[text] if texts == (text,) else CombinedMetric(text, {member: made[member] for member in texts})
+        for text, texts in members.items()
+    }
+
+
+def _members(text: str) -> tuple[str, ...]:
+    """Return the texts of the metrics that one is the mean of, or its own."""
+    if not isinstance(text, str):
+        find_preset(text)  # says what a preset is
+    if text.partition(":")[0] in COMBINED and text not in COMBINED:
+        raise ArgumentError(
+            f"Argument `metric`: {text.partition(':')[0]!r} is a mean of metrics and has no fields of its own, but got "
+            f"{text!r}; change those of its parts, as in '{COMBINED[text.partition(':')[0]]}:chroma=full'."
+        )
+    return tuple(COMBINED.get(text, text).split("+"))
 
 
 def parse_metric(text: str) -> tuple[str, Overrides]:

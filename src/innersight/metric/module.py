@@ -232,6 +232,11 @@ class Metric(nn.Module):
         return name.partition(".")[0] if self.backbone.weights.source == "file" else name
 
     @property
+    def layer_names(self) -> list[str]:
+        """What each number of `per_layer` is of."""
+        return ["picture" if layer == self._terms.picture else f"layer {layer:>2}" for layer in self.layers]
+
+    @property
     def sight(self) -> str:
         """What decides what the network sees; metrics that share it can share one `look`."""
         config = self.config

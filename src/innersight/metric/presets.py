@@ -69,6 +69,9 @@ PRESETS: Mapping[str, MetricConfig] = MappingProxyType(
     }
 )
 
+COMBINED: Mapping[str, str] = MappingProxyType({"best": "lite+vit"})
+"""Presets that are the mean of others."""
+
 
 def find_preset(name: str) -> MetricConfig:
     """Return a preset by its name.
@@ -77,5 +80,5 @@ def find_preset(name: str) -> MetricConfig:
         ArgumentError: If there is none, with the nearest matches.
     """
     if not isinstance(name, str) or name not in PRESETS:
-        raise unknown_name("metric", name, PRESETS)
+        raise unknown_name("metric", name, (*PRESETS, *COMBINED))
     return PRESETS[name]

@@ -22,11 +22,13 @@ _LOG_FLOOR = 1e-5
 class Terms:
     r"""The numbers of a configuration, from features to scores.
 
-    .. math:: S = \operatorname{pool}_{l \in L} \lambda(\delta_l) + w_s \operatorname{pool}_{l \in L_s} \lambda(s_l)
-        + w_c \lambda(\delta_c)
+    With :math:`\delta_l` the distance of a layer, pooled over positions, :math:`s_l` its `spread`, :math:`\delta_c` the
+    distance of the pictures seen from afar, and :math:`\lambda` the `layer_scale`, the score is the weighted mean
 
-    with :math:`\delta_l` the distance of a layer, pooled over positions, :math:`s_l` its `spread`, :math:`\delta_c` the
-    distance of the pictures' cells, :math:`\lambda` the `layer_scale` and pool the sum or mean of `layer_pooling`.
+    .. math:: S = \frac{1}{1 + w_s + w_c} \left( \frac{1}{|L|} \sum_{l \in L} \lambda(\delta_l)
+        + \frac{w_s}{|L_s|} \sum_{l \in L_s} \lambda(s_l) + w_c \lambda(\delta_c) \right)
+
+    or, with the `layer_pooling` "sum", :math:`\sum \lambda(\delta_l) + w_s \sum \lambda(s_l) + w_c \lambda(\delta_c)`.
 
     Args:
         config: Its distance must be defined for the features, and its poolings None exactly where there is nothing to
@@ -53,13 +55,14 @@ class Terms:
         if self._kind == "embedding":
             self._compared, self._spread = {0: 1.0}, {}
         else:
-            self._compared = self._shares(resolve_layers(config.layers, backbone.count), 1.0)
+            whole = 1 + config.spread + config.colour if config.layer_pooling == "mean" else 1.0
+            self._compared = self._shares(resolve_layers(config.layers, backbone.count), 1 / whole)
             spread_layers = resolve_layers(config.spread_layers, backbone.count, "spread_layers")
-            self._spread = self._shares(spread_layers, config.spread) if config.spread else {}
+            self._spread = self._shares(spread_layers, config.spread / whole) if config.spread else {}
         self.network_layers = tuple(sorted({*self._compared, *self._spread}))
         self.layers = self.network_layers
         if config.colour:
-            self._compared[self.picture] = config.colour
+            self._compared[self.picture] = config.colour / whole
             self.layers += (self.picture,)
 
     @property

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from innersight.errors import ArgumentError, ImageError
 from innersight.images.checking import check_same_size
 from innersight.images.reading import read_image
+from innersight.metric.combined import CombinedMetric
 from innersight.metric.config import Overrides
 from innersight.metric.create import create_metric
 from innersight.metric.module import Metric
@@ -21,7 +22,7 @@ def score(
     reference: str | Path,
     distorted: str | Path,
     *,
-    metric: str | Metric = "lite",
+    metric: str | Metric | CombinedMetric = "lite",
     weights: str | Path | None = None,
     device: str | torch.device = "auto",
     precision: str = "fp32",
@@ -98,7 +99,7 @@ class PairScore:
 
 @torch.inference_mode()
 def score_images(
-    metric: Metric,
+    metric: Metric | CombinedMetric,
     reference: torch.Tensor,
     distorted: torch.Tensor,
     *,

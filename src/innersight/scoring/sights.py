@@ -16,6 +16,7 @@ from innersight.errors import ImageError, InnersightError
 from innersight.images.checking import check_same_size
 from innersight.images.perturbing import Perturbation
 from innersight.images.reading import read_image
+from innersight.metric.combined import CombinedMetric, members_of
 from innersight.metric.contract import PairMetric
 from innersight.metric.views import Views
 from innersight.scoring.cache import FeatureCache
@@ -62,7 +63,8 @@ class _Sight:
     """Metrics that look alike: one of them looks, at all layers that any of them compares."""
 
     lead: PairMetric
-    names: list[str] = field(default_factory=list)
+    members: list[tuple[str, int, PairMetric]] = field(default_factory=list)
+    """Name of the metric asked for, which of its members this is, and the member."""
     layers: tuple[int, ...] = ()
     bytes_per_pixel: float = 0.0
 
@@ -83,23 +85,24 @@ class Sights:
 
     def __init__(
         self,
-        metrics: Mapping[str, PairMetric],
+        metrics: Mapping[str, PairMetric | CombinedMetric],
         *,
         with_layers: bool,
         together: bool,
         cache: FeatureCache | None,
         perturbation: Perturbation | None = None,
     ) -> None:
-        self._metrics = metrics
+        self._members = {name: members_of(metric) for name, metric in metrics.items()}
         self._with_layers = with_layers
         self._fingerprints = together or cache is not None
         self._cache = cache
         self._perturbation = perturbation
         self._sights: dict[str, _Sight] = {}
-        for name, metric in metrics.items():
-            sight = self._sights.setdefault(metric.sight, _Sight(metric))
-            sight.names.append(name)
-            sight.layers = tuple(sorted({*sight.layers, *metric.layers}))
+        for name, members in self._members.items():
+            for index, member in enumerate(members):
+                sight = self._sights.setdefault(member.sight, _Sight(member))
+                sight.members.append((name, index, member))
+                sight.layers = tuple(sorted({*sight.layers, *member.layers}))
         # A GPU's memory is for one batch at a time; reading goes on beside it.
         on_gpu = any(metric.device.type == "cuda" for metric in metrics.values())
         self._turn: AbstractContextManager[object] = threading.Lock() if on_gpu else nullcontext()
@@ -197,26 +200,28 @@ class Sights:
         return RowScore(scores, per_layer, None)
 
     def _score(self, reference: Seen, distorted: Seen) -> tuple[dict[str, float], dict[str, list[float]]]:
-        scores: dict[str, float] = {}
-        per_layer: dict[str, list[float]] = {}
+        parts: dict[tuple[str, int], tuple[float, list[float]]] = {}
         for key, sight in self._sights.items():
-            totals = dict.fromkeys(sight.names, 0.0)
-            layers = {name: [0.0] * len(self._metrics[name].layers) for name in sight.names}
+            totals = [0.0] * len(sight.members)
+            layers = [[0.0] * len(member.layers) for _, _, member in sight.members]
             windows = 0
             for r, d in self._pairs_of_views(key, reference, distorted):
                 windows += r.windows
-                for name in sight.names:
-                    metric = self._metrics[name]
-                    totals[name] += metric.compare(r, d).item() * r.windows
+                for place, (_, _, member) in enumerate(sight.members):
+                    totals[place] += member.compare(r, d).item() * r.windows
                     if self._with_layers:
-                        values = metric.compare_layers(r, d)[0].tolist()
-                        layers[name] = [
-                            total + value * r.windows for total, value in zip(layers[name], values, strict=True)
+                        values = member.compare_layers(r, d)[0].tolist()
+                        layers[place] = [
+                            total + value * r.windows for total, value in zip(layers[place], values, strict=True)
                         ]
-            for name in sight.names:
-                scores[name] = totals[name] / windows
-                if self._with_layers:
-                    per_layer[name] = [total / windows for total in layers[name]]
+            for place, (name, index, _) in enumerate(sight.members):
+                parts[name, index] = totals[place] / windows, [total / windows for total in layers[place]]
+        scores, per_layer = {}, {}
+        for name, members in self._members.items():
+            own = [parts[name, index] for index in range(len(members))]
+            scores[name] = sum(score for score, _ in own) / len(own)
+            if self._with_layers:
+                per_layer[name] = [value / len(own) for _, values in own for value in values]
         return scores, per_layer
 
     def _pairs_of_views(self, key: str, reference: Seen, distorted: Seen) -> Iterator[tuple[Views, Views]]:

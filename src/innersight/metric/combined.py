@@ -1,0 +1,114 @@
+"""Several metrics as one: the mean of their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from innersight import __version__
+from innersight.errors import ArgumentError
+from innersight.metric.contract import PairMetric
+from innersight.metric.module import Metric
+
+
+class CombinedMetric(nn.Module):
+    r"""The mean of several metrics' scores, each with its own network and input.
+
+    .. math:: S(r, d) = \frac{1}{M} \sum_{m=1}^{M} S_m(r, d)
+
+    Made by `innersight.create_metric("best")`. Meant for metrics on one scale, such as those whose layers enter as
+    logarithms and are averaged. Used as an `innersight.Metric`, but that images are not looked at apart from a
+    comparison: `score_pairs` does so for the members.
+
+    Args:
+        name: What it is called.
+        members: The metrics by name, two at least, on one device and in one precision.
+
+    Attributes:
+        is_differentiable: True.
+        higher_is_better: False.
+        members: As given.
+
+    Raises:
+        ArgumentError: If there are fewer than two members, or their scores are not on one scale.
+
+    Example:
+        >>> import innersight
+        >>> members = innersight.create_metrics(["lite", "lite:chroma=full"])
+        >>> both = CombinedMetric("both", members)
+        >>> reference = torch.rand(2, 3, 96, 128)
+        >>> both(reference, reference), both.per_layer(reference, reference).shape
+        (tensor([0., 0.]), torch.Size([2, 10]))
+    """
+
+    is_differentiable = True
+    higher_is_better = False
+
+    def __init__(self, name: str, members: Mapping[str, Metric]) -> None:
+        super().__init__()
+        if len(members) < 2:
+            raise ArgumentError(f"Argument `members` must hold two metrics at least, but got {list(members)}.")
+        for member_name, member in members.items():
+            if (member.config.layer_scale, member.config.layer_pooling) != ("log", "mean"):
+                raise ArgumentError(
+                    f"Argument `members`: scores can be averaged where each is a mean of logarithms, but {member_name} "
+                    f"has layer_scale={member.config.layer_scale!r}, layer_pooling={member.config.layer_pooling!r}."
+                )
+        self.name = name
+        self.members = dict(members)
+        self._modules_of_members = nn.ModuleList(self.members.values())  # for .to() and .parameters()
+
+    def train(self, mode: bool = True) -> CombinedMetric:  # noqa: ARG002
+        """Stay in evaluation mode, also as part of a model that trains."""
+        return super().train(False)
+
+    def forward(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+        """Score each pair; as `Metric.forward`."""
+        return torch.stack([member(reference, distorted) for member in self.members.values()]).mean(0)
+
+    def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+        """Compute each layer's part of the score, in the order of `layer_names`: (N, layers), their sum the score."""
+        parts = [member.per_layer(reference, distorted) for member in self.members.values()]
+        return torch.cat(parts, dim=1) / len(parts)
+
+    def map(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+        """Show where the images differ: the mean of the members' maps, (N, H, W); as `Metric.map`."""
+        return torch.stack([member.map(reference, distorted) for member in self.members.values()]).mean(0)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """What each number of `per_layer` is of."""
+        return [f"{name} {layer}" for name, member in self.members.items() for layer in member.layer_names]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype scores are computed in."""
+        return next(iter(self.members.values())).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device scores are computed on."""
+        return next(iter(self.members.values())).device
+
+    @property
+    def citation(self) -> str:
+        """One line to quote beside a number: everything that decided it."""
+        parts = "; ".join(member.citation.partition(": ")[2] for member in self.members.values())
+        return f"innersight {__version__} {self.name}, mean of {' and '.join(self.members)}: {parts}"
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything that decided a score, in JSON types."""
+        return {
+            "preset": self.name,
+            "innersight": __version__,
+            "mean_of": {name: member.describe() for name, member in self.members.items()},
+            "citation": self.citation,
+        }
+
+
+def members_of(metric: PairMetric | CombinedMetric) -> tuple[PairMetric, ...]:
+    """Return the metrics whose scores' mean a metric's score is: its members, or itself alone."""
+    return tuple(metric.members.values()) if isinstance(metric, CombinedMetric) else (metric,)
