@@ -30,6 +30,7 @@ def test_its_score_map_and_layers_are_the_mean_of_its_members(made: dict, pair: 
     best, lite, vit = (made[name] for name in ("best", "lite", "vit"))
     torch.testing.assert_close(best(*pair), (lite(*pair) + vit(*pair)) / 2)
     torch.testing.assert_close(best.map(*pair), (lite.map(*pair) + vit.map(*pair)) / 2)
+    torch.testing.assert_close(best.compare(*(best.look(image) for image in pair)), best(*pair), rtol=1e-5, atol=0)
     layers = best.per_layer(*pair)
     assert layers.shape == (1, len(lite.layers) + len(vit.layers)) == (1, len(best.layer_names))
     torch.testing.assert_close(layers.sum(1), best(*pair))

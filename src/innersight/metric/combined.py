@@ -12,6 +12,7 @@ from innersight import __version__
 from innersight.errors import ArgumentError
 from innersight.metric.contract import PairMetric
 from innersight.metric.module import Metric
+from innersight.metric.views import Views
 
 
 class CombinedMetric(nn.Module):
@@ -20,8 +21,7 @@ class CombinedMetric(nn.Module):
     .. math:: S(r, d) = \frac{1}{M} \sum_{m=1}^{M} S_m(r, d)
 
     Made by `innersight.create_metric("best")`. Meant for metrics on one scale, such as those whose layers enter as
-    logarithms and are averaged. Used as an `innersight.Metric`, but that images are not looked at apart from a
-    comparison: `score_pairs` does so for the members.
+    logarithms and are averaged. Used as an `innersight.Metric`.
 
     Args:
         name: What it is called.
@@ -68,6 +68,15 @@ class CombinedMetric(nn.Module):
     def forward(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Score each pair; as `Metric.forward`."""
         return torch.stack([member(reference, distorted) for member in self.members.values()]).mean(0)
+
+    def look(self, images: torch.Tensor) -> tuple[Views, ...]:
+        """Compute what each member's network sees of images, to compare it with others later; as `Metric.look`."""
+        return tuple(member.look(images) for member in self.members.values())
+
+    def compare(self, reference: tuple[Views, ...], distorted: tuple[Views, ...]) -> torch.Tensor:
+        """Score what was seen by `look`, (N,); as `Metric.compare`."""
+        seen = zip(self.members.values(), reference, distorted, strict=True)
+        return torch.stack([member.compare(r, d) for member, r, d in seen]).mean(0)
 
     def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Compute each layer's part of the score, in the order of `layer_names`: (N, layers), their sum the score."""
