@@ -1,0 +1,114 @@
+"""What each layer says by itself, and how far any weighting of what they say could go.
+
+    python research/terms.py lite --tid2013 DIR --live LIST.csv
+    python research/terms.py lite vit --tid2013 DIR --live LIST.csv --weights FILE
+
+Prints SRCC of every layer's distance (its mean and root mean square over positions) and of its spread (three orders), one
+look an image, as the preset looks. The last row is no metric: non-negative weights for the logarithms of all these, fitted
+to the opinions of both sets themselves. A weighting that knows no opinions can't be expected to agree better.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.optimize import nnls
+from scipy.stats import norm, rankdata
+
+import innersight
+from innersight.datasets.dataset import DataSet
+from innersight.datasets.registry import open_dataset
+from innersight.distances.aligned import relative_l2
+from innersight.distances.spread import ORDERS, spread
+from innersight.evaluation.correlation import srcc
+from innersight.images.perturbing import Perturbation
+from innersight.metric.module import Metric
+from innersight.scoring.pair import read_pair
+
+Floats = npt.NDArray[np.float64]
+
+
+def numbers(metric: Metric, reference: torch.Tensor, distorted: torch.Tensor) -> Iterator[tuple[str, float]]:
+    r, d = (metric.look(image) for image in (reference, distorted))
+    for layer, a, b in zip(r.layers, r.features.layers, d.features.layers, strict=True):
+        name = "picture" if layer == r.layers[-1] else str(layer)
+        positions = relative_l2(a, b)
+        yield f"{name} mean", positions.mean().item()
+        yield f"{name} rms", positions.square().mean().sqrt().item()
+        if name != "picture":
+            if r.features.grid is not None:
+                rows, columns = r.features.grid
+                a, b = (tokens[:, -rows * columns :] for tokens in (a, b))
+            for order in ORDERS:
+                yield f"{name} spread {order}", spread(a, b, order).item()
+
+
+@torch.inference_mode()
+def measure(metric: Metric, dataset: DataSet, perturbation: Perturbation | None) -> dict[str, Floats]:
+    found: dict[str, list[float]] = {}
+    for pair in dataset.pairs:
+        r, d = read_pair(dataset.root / pair.reference, dataset.root / pair.distorted)
+        if perturbation is not None:
+            r, d = perturbation.of_reference(r), perturbation.of_distorted(d)
+        for name, number in numbers(metric, r[None], d[None]):
+            found.setdefault(name, []).append(float(np.log1p(1e5 * number)))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def fit(terms: list[dict[str, Floats]], opinions: list[Floats]) -> dict[str, float]:
+    """Weights for the terms, each set with a level of its own, towards the normal scores of the opinions' ranks."""
+    names = list(terms[0])
+    blocks = []
+    for index, found in enumerate(terms):
+        columns = np.stack([found[name] for name in names], 1)
+        levels = np.zeros((len(columns), 2 * len(terms)))
+        levels[:, 2 * index], levels[:, 2 * index + 1] = 1, -1
+        blocks.append(np.hstack((columns, levels)))
+    goal = np.concatenate([norm.ppf((rankdata(values) - 0.5) / len(values)) for values in opinions])
+    weights, _ = nnls(np.vstack(blocks), goal, maxiter=100_000)
+    return {name: weight for name, weight in zip(names, weights, strict=False) if weight > 0}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("presets", nargs="+")
+    parser.add_argument("--tid2013", type=Path, required=True, help="where TID2013 is unpacked")
+    parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
+    parser.add_argument("--weights", type=Path)
+    arguments = parser.parse_args()
+    tid, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
+    shown = [(tid, None), (tid, Perturbation("tra", 1)), (live, None)]
+    texts = [f"{preset}:layers=all:colour=1" for preset in arguments.presets]
+    made = innersight.create_metrics(texts, weights=arguments.weights, runtime="auto")
+    terms: list[dict[str, Floats]] = [{} for _ in shown]
+    for preset, metric in zip(arguments.presets, made.values(), strict=True):
+        for found, (dataset, perturbation) in zip(terms, shown, strict=True):
+            of_metric = measure(metric, dataset, perturbation)
+            found.update({f"{preset} {name}": values for name, values in of_metric.items()})
+    worse = []
+    for dataset, _ in shown:
+        opinions = np.array([pair.opinion for pair in dataset.pairs])
+        worse.append(opinions if dataset.opinion_direction == "lower-is-better" else -opinions)
+    print("| term | TID2013 | TID2013 shifted | LIVE |\n|---|---|---|---|")
+
+    def show(name: str, columns: list[Floats]) -> None:
+        cells = (f"{srcc(values, bad):.3f}".replace("0.", ".") for values, bad in zip(columns, worse, strict=True))
+        print(f"| {name} | {' | '.join(cells)} |")
+
+    for name in terms[0]:
+        show(name, [found[name] for found in terms])
+    weights = fit([terms[0], terms[2]], [worse[0], worse[2]])
+    show(
+        f"all {len(terms[0])} terms, weights fitted to these opinions",
+        [np.sum([weight * found[name] for name, weight in weights.items()], axis=0) for found in terms],
+    )
+    print("\nFitted: " + ", ".join(f"{weight:.3f} {name}" for name, weight in weights.items()))
+
+
+if __name__ == "__main__":
+    main()
