@@ -3,9 +3,9 @@
     python research/terms.py lite --tid2013 DIR --live LIST.csv
     python research/terms.py lite vit --tid2013 DIR --live LIST.csv --weights FILE
 
-Prints SRCC of every layer's distance (its mean and root mean square over positions) and of its spread (three orders), one
-look an image, as the preset looks. The last row is no metric: non-negative weights for the logarithms of all these, fitted
-to the opinions of both sets themselves. A weighting that knows no opinions can't be expected to agree better.
+Prints SRCC of every layer's distance (its mean and root mean square over positions) and of its spread (three orders),
+one look an image, as the preset looks. The last row is no metric: non-negative weights for the logarithms of all these,
+fitted to the opinions of both sets. A weighting that knows no opinions can't be expected to agree better.
 """
 
 from __future__ import annotations
