@@ -2,19 +2,29 @@
 
     python benchmarks/preset_cost.py lite
     python benchmarks/preset_cost.py vit --weights FILE
+    python benchmarks/preset_cost.py best --weights FILE
 
-The bare pass sees the same input and goes as far as the preset needs. A transformer stands beside the paper's windows.
+The bare pass sees the same input and goes as far as the preset needs. A transformer stands beside the paper's windows; a
+combined metric beside its members.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
 from alternate import alternate, machine
 
 import innersight
+from innersight.metric.combined import CombinedMetric
+from innersight.metric.module import Metric
+from innersight.metric.views import Views
+
+
+def score_new(metric: Metric, seen: Views, distorted: torch.Tensor) -> torch.Tensor:
+    return metric.compare(seen, metric.look(distorted))
 
 
 @torch.inference_mode()
@@ -28,19 +38,20 @@ def main() -> None:
     metric = innersight.create_metric(arguments.preset, weights=arguments.weights, runtime=arguments.runtime)
     draw = torch.Generator().manual_seed(0)
     reference, distorted = (torch.rand(1, 3, 384, 512, generator=draw) for _ in range(2))
-    seen, prepared = metric.look(reference), metric._prepare(distorted)
-    layers = tuple(layer for layer in metric.layers if layer < metric.backbone.count)
-
-    sides = {
-        arguments.preset: lambda: metric.compare(seen, metric.look(distorted)),
-        "the bare network": lambda: metric.runtime(prepared, layers),
-    }
-    if metric.backbone.kind == "tokens":
-        paper = innersight.create_metric(
-            "paper", backbone=metric.config.backbone, weights=arguments.weights, runtime=arguments.runtime
-        )
-        paper_seen = paper.look(reference)
-        sides["the paper's windows"] = lambda: paper.compare(paper_seen, paper.look(distorted))
+    seen = metric.look(reference)
+    sides = {arguments.preset: lambda: metric.compare(seen, metric.look(distorted))}
+    if isinstance(metric, CombinedMetric):
+        for name, member in metric.members.items():
+            sides[name] = partial(score_new, member, member.look(reference), distorted)
+    else:
+        prepared = metric._prepare(distorted)
+        layers = tuple(layer for layer in metric.layers if layer < metric.backbone.count)
+        sides["the bare network"] = lambda: metric.runtime(prepared, layers)
+        if metric.backbone.kind == "tokens":
+            paper = innersight.create_metric(
+                "paper", backbone=metric.config.backbone, weights=arguments.weights, runtime=arguments.runtime
+            )
+            sides["the paper's windows"] = partial(score_new, paper, paper.look(reference), distorted)
     for side in sides.values():
         side()
     print(machine())
