@@ -4,8 +4,8 @@
     python benchmarks/preset_cost.py vit --weights FILE
     python benchmarks/preset_cost.py best --weights FILE
 
-The bare pass sees the same input and goes as far as the preset needs. A transformer stands beside the paper's windows; a
-combined metric beside its members.
+The bare pass sees the same input and goes as far as the preset needs. A transformer stands beside the paper's windows,
+a combined metric beside its members.
 """
 
 from __future__ import annotations
