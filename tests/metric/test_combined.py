@@ -12,11 +12,13 @@ import innersight
 from innersight.errors import ArgumentError
 from innersight.metric.combined import CombinedMetric
 
+VIT = "vit:input=short=364:spread=2"
+
 
 @pytest.fixture(scope="module")
 def made(small_dino: Path) -> dict:
     """`best` and its two members, sharing their networks."""
-    return innersight.create_metrics(["best", "lite", "vit"], weights=small_dino)
+    return innersight.create_metrics(["best", "lite", VIT], weights=small_dino)
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def pair(cat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 @torch.inference_mode()
 def test_its_score_map_and_layers_are_the_mean_of_its_members(made: dict, pair: tuple) -> None:
-    best, lite, vit = (made[name] for name in ("best", "lite", "vit"))
+    best, lite, vit = (made[name] for name in ("best", "lite", VIT))
     torch.testing.assert_close(best(*pair), (lite(*pair) + vit(*pair)) / 2)
     torch.testing.assert_close(best.map(*pair), (lite.map(*pair) + vit.map(*pair)) / 2)
     torch.testing.assert_close(best.compare(*(best.look(image) for image in pair)), best(*pair), rtol=1e-5, atol=0)
@@ -35,14 +37,14 @@ def test_its_score_map_and_layers_are_the_mean_of_its_members(made: dict, pair: 
     assert layers.shape == (1, len(lite.layers) + len(vit.layers)) == (1, len(best.layer_names))
     torch.testing.assert_close(layers.sum(1), best(*pair))
     assert best.layer_names[0] == "lite layer  0"
-    assert best.layer_names[-1] == "vit picture"
+    assert best.layer_names[-1] == f"{VIT} picture"
 
 
 def test_identical_images_give_zero_and_the_gradient_is_the_mean_of_theirs(made: dict, pair: tuple) -> None:
     reference, distorted = pair
     assert torch.equal(made["best"](reference, reference), torch.zeros(1))
     gradients = []
-    for name in ("best", "lite", "vit"):
+    for name in ("best", "lite", VIT):
         image = distorted.clone().requires_grad_()
         made[name](reference, image).sum().backward()
         gradients.append(image.grad)
@@ -62,15 +64,17 @@ def test_in_a_list_it_shares_its_members_looks_and_scores_as_alone(
     (row,) = innersight.score_pairs([paths], made, with_layers=True)
     assert row.error is None
     assert row.scores["best"] == pytest.approx(expected, rel=1e-5)
-    assert row.scores["best"] == pytest.approx((row.scores["lite"] + row.scores["vit"]) / 2, rel=1e-9)
+    assert row.scores["best"] == pytest.approx((row.scores["lite"] + row.scores[VIT]) / 2, rel=1e-9)
     assert sum(row.per_layer["best"]) == pytest.approx(expected, rel=1e-5)
     assert len(looks) == 4  # two networks, two images: `best` adds none
 
 
 def test_it_says_what_it_is_made_of(made: dict) -> None:
     best = made["best"]
-    assert best.citation.startswith(f"innersight {innersight.__version__} best, mean of lite and vit: tf_efficientnet")
-    assert best.describe()["mean_of"] == {name: made[name].describe() for name in ("lite", "vit")}
+    assert best.citation.startswith(
+        f"innersight {innersight.__version__} best, mean of lite and {VIT}: tf_efficientnet"
+    )
+    assert best.describe()["mean_of"] == {name: made[name].describe() for name in ("lite", VIT)}
     assert not best.higher_is_better
     assert best.is_differentiable
 
@@ -90,7 +94,7 @@ def test_it_never_trains() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("best:chroma=full", r"'best' is a mean of metrics and has no fields of its own.*'lite\+vit:chroma=full'"),
+        ("best:chroma=full", r"'best' is a mean of metrics and has no fields of its own.*'lite\+vit.*:chroma=full'"),
         ("lite+lite:layer_scale=linear", r"each is a mean of logarithms, but lite:layer_scale=linear has layer_scale='linear'"),
         ("lite+", r"`metric` must be one of \(lite, vit, paper, best\), but got ''"),
         ("lite+lite", r"`members` must hold two metrics at least, but got \['lite'\]"),

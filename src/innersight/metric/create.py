@@ -37,7 +37,7 @@ def create_metric(
 
     Args:
         metric: Name of a preset, `lite`, `vit`, `best` or `paper`; fields may be changed in it, see `parse_metric`.
-            Several joined by + are the mean of their scores: `best` is `lite+vit`.
+            Several joined by + are the mean of their scores, as `best` is.
         weights: A file of weights instead of the usual places. Where several networks are asked for, those whose
             weights come with the package keep them.
         device: Where to compute; `auto` takes a CUDA device if there is one, else the CPU.
