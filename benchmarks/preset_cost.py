@@ -13,17 +13,17 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from alternate import alternate, machine
 
 import innersight
 from innersight.metric.combined import CombinedMetric
-from innersight.metric.module import Metric
-from innersight.metric.views import Views
 
 
-def score_new(metric: Metric, seen: Views, distorted: torch.Tensor) -> torch.Tensor:
+def score_new(metric: Any, seen: Any, distorted: torch.Tensor) -> torch.Tensor:
+    """Of one of our metrics and what it saw of the reference."""
     return metric.compare(seen, metric.look(distorted))
 
 
@@ -38,8 +38,7 @@ def main() -> None:
     metric = innersight.create_metric(arguments.preset, weights=arguments.weights, runtime=arguments.runtime)
     draw = torch.Generator().manual_seed(0)
     reference, distorted = (torch.rand(1, 3, 384, 512, generator=draw) for _ in range(2))
-    seen = metric.look(reference)
-    sides = {arguments.preset: lambda: metric.compare(seen, metric.look(distorted))}
+    sides = {arguments.preset: partial(score_new, metric, metric.look(reference), distorted)}
     if isinstance(metric, CombinedMetric):
         for name, member in metric.members.items():
             sides[name] = partial(score_new, member, member.look(reference), distorted)

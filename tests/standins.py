@@ -70,3 +70,9 @@ def tensor_pair(height: int, width: int, seed: int) -> tuple[torch.Tensor, torch
         torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255 for array in image_pair(height, width, seed)
     )
     return reference, distorted
+
+
+def noisy(images: torch.Tensor, strength: float, seed: int = 0) -> torch.Tensor:
+    """Images with white noise of this deviation, cut to [0, 1]."""
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+    return (images + strength * noise).clamp(0, 1)

@@ -11,6 +11,7 @@ from PIL import Image
 import innersight
 from innersight.errors import ArgumentError
 from innersight.metric.combined import CombinedMetric
+from standins import noisy
 
 VIT = "vit:input=short=364:spread=2"
 
@@ -23,8 +24,7 @@ def made(small_dino: Path) -> dict:
 
 @pytest.fixture
 def pair(cat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    noise = torch.randn(cat.shape, generator=torch.Generator().manual_seed(0))
-    return cat, (cat + 0.1 * noise).clamp(0, 1)
+    return cat, noisy(cat, 0.1)
 
 
 @torch.inference_mode()
@@ -36,7 +36,7 @@ def test_its_score_map_and_layers_are_the_mean_of_its_members(made: dict, pair: 
     layers = best.per_layer(*pair)
     assert layers.shape == (1, len(lite.layers) + len(vit.layers)) == (1, len(best.layer_names))
     torch.testing.assert_close(layers.sum(1), best(*pair))
-    assert best.layer_names[0] == "lite layer  0"
+    assert best.layer_names[0] == "lite layer 0"
     assert best.layer_names[-1] == f"{VIT} picture"
 
 

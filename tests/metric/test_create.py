@@ -180,6 +180,11 @@ def test_every_paper_alias_can_be_built_from_a_file_of_its_architecture(tmp_path
             metric = innersight.create_metric("paper", backbone=alias, weights=openclip, **options)
             with torch.inference_mode():
                 assert metric(images[:1], images[1:]) > 0
+    # A preset's layers are of features that an embedding has not: they fall away with them.
+    lite = innersight.create_metric(
+        "lite", backbone="openclip-vitb32", weights=openclip, features="embedding", distance="cos", input="short=224"
+    )
+    assert lite.config.layers is None
     imagenet = write_weights("vit_base_patch16_224.orig_in21k_ft_in1k", tmp_path)
     metric = innersight.create_metric("paper", backbone="imagenet-vitb16", weights=imagenet)
     assert metric(images[:1], images[:1]) == 0

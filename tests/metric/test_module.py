@@ -13,14 +13,10 @@ import torch
 import innersight
 from innersight.errors import ArgumentError
 from innersight.metric.module import Metric
+from standins import noisy
 
 TOKEN_DISTANCES = ("l2", "cos", "skld", "jsd", "wsd", "swd", "rel-l2", "channel-cos")
 MAP_DISTANCES = ("l2", "cos", "rel-l2", "channel-cos")
-
-
-def noisy(images: torch.Tensor, strength: float, seed: int = 0) -> torch.Tensor:
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
-    return (images + strength * noise).clamp(0, 1)
 
 
 @pytest.fixture(params=[*(f"paper/{name}" for name in TOKEN_DISTANCES), *(f"lite/{name}" for name in MAP_DISTANCES)])
@@ -332,3 +328,4 @@ class TestWhatItSays:
         assert said["weights"]["source"] == "file"
         assert said["weights"]["digest"].startswith("sha256:")
         assert said["layers"] == list(range(12))
+        assert said["per_layer"] == [f"layer {index}" for index in range(12)]

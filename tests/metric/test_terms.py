@@ -11,11 +11,7 @@ from torch.nn import functional
 import innersight
 from innersight.errors import ArgumentError
 from innersight.images.colour import halve_chroma
-
-
-def noisy(images: torch.Tensor, strength: float, seed: int = 0) -> torch.Tensor:
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
-    return (images + strength * noise).clamp(0, 1)
+from standins import noisy
 
 
 def log(number: torch.Tensor) -> torch.Tensor:
@@ -115,7 +111,7 @@ class TestTermsBesideADistance:
         metric = innersight.create_metric("vit", backbone="resnet18", weights=cnn_weights, spread_layers="last-3")
         assert metric.describe()["tokens"] == "plain"
         assert innersight.create_metric("lite", distance="cos").describe()["colour"] == 0
-        said = innersight.create_metric("lite", spread=0).describe()
+        said = innersight.create_metric("lite", spread=0, spread_layers="9").describe()
         assert (said["spread_order"], said["spread_layers"]) == (None, None)
 
     @torch.inference_mode()

@@ -114,6 +114,7 @@ class CombinedMetric(nn.Module):
             "preset": self.name,
             "innersight": __version__,
             "mean_of": {name: member.describe() for name, member in self.members.items()},
+            "per_layer": self.layer_names,
             "citation": self.citation,
         }
 

@@ -34,7 +34,8 @@ class MetricConfig:
         normalisation: `none`: the network sees RGB in [0, 1], as in the paper. `backbone`: with the channel means
             and deviations it was trained with.
         distance: A name of `innersight metrics`.
-        layer_pooling: How the layers' numbers become one; None where the distance takes all layers at once.
+        layer_pooling: How the layers' numbers become one; with `mean`, so do the terms beside the distance, by their
+            weights. None where the distance takes all layers at once.
         position_pooling: How the positions' numbers become one, `rms` being the root of the mean square; None where
             the distance gives no number a position.
         chroma: `half`: the network sees colour at half the resolution of brightness, see `innersight.images.colour`.

@@ -191,8 +191,9 @@ def configure(preset: str, **overrides: Unpack[Overrides]) -> MetricConfig:
             changes[field] = parse_layers(changes[field], field)
     for field in ("spread", "spread_order", "colour"):
         if field in changes:
-            number = parse_number(field, changes[field])
-            changes[field] = int(number) if number.is_integer() else number
+            changes[field] = parse_number(field, changes[field])
+    if "spread_order" in changes and changes["spread_order"].is_integer():
+        changes["spread_order"] = int(changes["spread_order"])
     # An embedding has no layers: those of the preset fall away with the features they are of.
     if changes.get("features") == "embedding" and "layers" not in changes:
         changes["layers"] = None

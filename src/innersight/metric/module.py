@@ -234,7 +234,7 @@ class Metric(nn.Module):
     @property
     def layer_names(self) -> list[str]:
         """What each number of `per_layer` is of."""
-        return ["picture" if layer == self._terms.picture else f"layer {layer:>2}" for layer in self.layers]
+        return ["picture" if layer == self._terms.picture else f"layer {layer}" for layer in self.layers]
 
     @property
     def sight(self) -> str:
@@ -337,6 +337,7 @@ class Metric(nn.Module):
             "spread": config.spread,
             "spread_order": config.spread_order if config.spread else None,
             "spread_layers": list(self._terms.spread_layers) if config.spread else None,
+            "per_layer": self.layer_names,
             "layer_scale": config.layer_scale,
             "colour": config.colour,
             "position_pooling": config.position_pooling,

@@ -37,8 +37,7 @@ class Terms:
 
     Attributes:
         rule: How the distance is computed.
-        network_layers: Indices of the network's layers that are compared, ascending.
-        layers: The same, with `picture` after them if the picture is compared too.
+        layers: Indices of the layers that are compared, ascending, with `picture` after them if the picture is too.
         picture: Index of the picture itself, one past the network's layers.
 
     Raises:
@@ -52,18 +51,16 @@ class Terms:
         self.rule = find_rule(config.distance, self._kind, whose(config, backbone))
         self._check()
         self.picture = backbone.count
-        if self._kind == "embedding":
-            self._compared, self._spread = {0: 1.0}, {}
-        else:
+        self._compared, self._spread = {0: 1.0}, dict[int, float]()
+        if self._kind != "embedding":
             whole = 1 + config.spread + config.colour if config.layer_pooling == "mean" else 1.0
             self._compared = self._shares(resolve_layers(config.layers, backbone.count), 1 / whole)
-            spread_layers = resolve_layers(config.spread_layers, backbone.count, "spread_layers")
-            self._spread = self._shares(spread_layers, config.spread / whole) if config.spread else {}
-        self.network_layers = tuple(sorted({*self._compared, *self._spread}))
-        self.layers = self.network_layers
-        if config.colour:
-            self._compared[self.picture] = config.colour / whole
-            self.layers += (self.picture,)
+            if config.spread:
+                spread_layers = resolve_layers(config.spread_layers, backbone.count, "spread_layers")
+                self._spread = self._shares(spread_layers, config.spread / whole)
+            if config.colour:
+                self._compared[self.picture] = config.colour / whole
+        self.layers = tuple(sorted({*self._compared, *self._spread}))
 
     @property
     def spread_layers(self) -> tuple[int, ...]:
