@@ -1,11 +1,12 @@
 """What each layer says by itself, and how far any weighting of what they say could go.
 
     python research/terms.py lite --tid2013 DIR --live LIST.csv
-    python research/terms.py lite vit --tid2013 DIR --live LIST.csv --weights FILE
+    python research/terms.py lite vit --tid2013 DIR --live LIST.csv --weights FILE --save terms.npz
 
-Prints SRCC of every layer's distance (its mean and root mean square over positions) and of its spread (three orders),
-one look an image, as the preset looks. The last row is no metric: non-negative weights for the logarithms of all these,
-fitted to the opinions of both sets. A weighting that knows no opinions can't be expected to agree better.
+Prints SRCC of every layer's l2 (its mean and root mean square over positions), of its spread (three orders), and of the
+picture's terms, one look an image, as the metric looks. The last row is no metric: non-negative weights for the
+logarithms of all these, fitted to the opinions of both sets. A weighting that knows no opinions can't be expected to
+agree better. `weights.py` tries weights on the numbers saved.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from scipy.stats import norm, rankdata
 import innersight
 from innersight.datasets.dataset import DataSet
 from innersight.datasets.registry import open_dataset
-from innersight.distances.aligned import relative_l2
+from innersight.distances.aligned import l2
 from innersight.distances.spread import ORDERS, spread
+from innersight.distances.tint import tint
 from innersight.evaluation.correlation import srcc
 from innersight.images.perturbing import Perturbation
 from innersight.metric.module import Metric
@@ -32,12 +34,17 @@ from innersight.scoring.pair import read_pair
 
 Floats = npt.NDArray[np.float64]
 
+SHOWN = ("TID2013", "TID2013 shifted", "LIVE")
+
 
 def numbers(metric: Metric, reference: torch.Tensor, distorted: torch.Tensor) -> Iterator[tuple[str, float]]:
     r, d = (metric.look(image) for image in (reference, distorted))
-    for layer, a, b in zip(r.layers, r.features.layers, d.features.layers, strict=True):
-        name = "picture" if layer == r.layers[-1] else str(layer)
-        positions = relative_l2(a, b)
+    names = [name.removeprefix("layer ") for name in metric.layer_names]
+    for name, a, b in zip(names, r.features.layers, d.features.layers, strict=True):
+        if name == "tint":
+            yield "tint", tint(a, b).double().pow(4).mean().pow(1 / 4).item()
+            continue
+        positions = l2(a, b)
         yield f"{name} mean", positions.mean().item()
         yield f"{name} rms", positions.square().mean().sqrt().item()
         if name != "picture":
@@ -80,20 +87,28 @@ def main() -> None:
     parser.add_argument("--tid2013", type=Path, required=True, help="where TID2013 is unpacked")
     parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--save", type=Path, metavar="FILE.npz", help="where to keep the numbers, as logarithms")
     arguments = parser.parse_args()
     tid, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
-    shown = [(tid, None), (tid, Perturbation("tra", 1)), (live, None)]
-    texts = [f"{preset}:layers=all:colour=1" for preset in arguments.presets]
+    sets = [(tid, None), (tid, Perturbation("tra", 1)), (live, None)]
+    texts = [f"{preset}:layers=all:colour=1:tint=1" for preset in arguments.presets]
     made = innersight.create_metrics(texts, weights=arguments.weights, runtime="auto")
-    terms: list[dict[str, Floats]] = [{} for _ in shown]
+    terms: list[dict[str, Floats]] = [{} for _ in sets]
     for preset, metric in zip(arguments.presets, made.values(), strict=True):
-        for found, (dataset, perturbation) in zip(terms, shown, strict=True):
+        for found, (dataset, perturbation) in zip(terms, sets, strict=True):
             of_metric = measure(metric, dataset, perturbation)
             found.update({f"{preset} {name}": values for name, values in of_metric.items()})
     worse = []
-    for dataset, _ in shown:
+    for dataset, _ in sets:
         opinions = np.array([pair.opinion for pair in dataset.pairs])
         worse.append(opinions if dataset.opinion_direction == "lower-is-better" else -opinions)
+    if arguments.save:
+        kept = {
+            f"{shown} {name}": values
+            for shown, found in zip(SHOWN, terms, strict=True)
+            for name, values in found.items()
+        }
+        np.savez(arguments.save, **kept, **{f"{shown} worse": bad for shown, bad in zip(SHOWN, worse, strict=True)})
     print("| term | TID2013 | TID2013 shifted | LIVE |\n|---|---|---|---|")
 
     def show(name: str, columns: list[Floats]) -> None:

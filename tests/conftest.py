@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from standins import write_weights
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers share the cores; threads that wait for each other cost ten times as much
+
+settings.register_profile("untimed", deadline=None)  # machines have their load
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 

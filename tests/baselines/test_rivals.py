@@ -19,7 +19,7 @@ from standins import tensor_pair
 UNTRAINED = [name for name, entry in RIVALS.items() if not entry.trained]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 254), st.integers(1, 254))
 def test_psnr_of_two_grey_images_is_that_of_its_formula(one: int, other: int) -> None:
     psnr = create_rival("psnr")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
@@ -59,7 +59,6 @@ def test_what_cannot_be_fitted_has_failed() -> None:
 
 
 @pytest.mark.parametrize("parameters", [4, 5])
-@settings(deadline=None)  # the fit has several starts, and machines their load
 @given(seed=st.integers(0, 1000))
 def test_every_fit_is_monotone(parameters: int, seed: int) -> None:
     draw = np.random.default_rng(seed)

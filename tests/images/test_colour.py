@@ -1,4 +1,4 @@
-"""Halving chroma takes colour's detail and leaves luma, greys and the mean alone."""
+"""Halving chroma takes colour's detail and leaves luma, greys and the mean alone; chroma is JPEG's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from innersight.images.colour import halve_chroma
+from innersight.images.colour import chroma_of, halve_chroma
 
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 
@@ -66,3 +66,14 @@ def test_results_stay_in_range_and_gradients_are_right() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_dtypes_are_kept(dtype: torch.dtype) -> None:
     assert halve_chroma(torch.rand(1, 3, 9, 9, dtype=dtype)).dtype == dtype
+
+
+def test_chroma_is_that_of_pillows_ycbcr() -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    theirs = np.asarray(Image.fromarray(levels).convert("YCbCr"))[..., 1:].astype(np.float32) - 128
+    ours = chroma_of(torch.from_numpy(levels).permute(2, 0, 1)[None] / 255)[0] * 255
+    np.testing.assert_allclose(ours.permute(1, 2, 0), theirs, atol=1)
+
+
+def test_greys_have_no_chroma() -> None:
+    assert chroma_of(torch.rand(1, 1, 4, 4).expand(1, 3, 4, 4)).abs().max() < 1e-6

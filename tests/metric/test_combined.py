@@ -1,4 +1,4 @@
-"""A combined metric is the mean of its members, in every way of asking, and says so."""
+"""A combined metric is the weighted mean of its members, in every way of asking, and says so."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from PIL import Image
 
 import innersight
 from innersight.errors import ArgumentError
-from innersight.metric.combined import CombinedMetric
+from innersight.metric.combined import CombinedMetric, shares_of
+from innersight.metric.presets import COMBINED
 from standins import noisy
 
-VIT = "vit:input=short=364:spread=2"
+LITE, VIT = COMBINED["best"].split("+")
 
 
 @pytest.fixture(scope="module")
 def made(small_dino: Path) -> dict:
     """`best` and its two members, sharing their networks."""
-    return innersight.create_metrics(["best", "lite", VIT], weights=small_dino)
+    return innersight.create_metrics(["best", LITE, VIT], weights=small_dino)
 
 
 @pytest.fixture
@@ -28,27 +29,43 @@ def pair(cat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.inference_mode()
-def test_its_score_map_and_layers_are_the_mean_of_its_members(made: dict, pair: tuple) -> None:
-    best, lite, vit = (made[name] for name in ("best", "lite", VIT))
-    torch.testing.assert_close(best(*pair), (lite(*pair) + vit(*pair)) / 2)
-    torch.testing.assert_close(best.map(*pair), (lite.map(*pair) + vit.map(*pair)) / 2)
+def test_its_score_and_layers_are_the_mean_of_its_members_by_their_weights(made: dict, pair: tuple) -> None:
+    best, lite, vit = (made[name] for name in ("best", LITE, VIT))
+    w_lite, w_vit = (member.config.structure + member.config.spread + member.config.colour + member.config.tint
+                     for member in (lite, vit))  # fmt: skip
+    assert w_lite != w_vit
+    torch.testing.assert_close(best(*pair), (w_lite * lite(*pair) + w_vit * vit(*pair)) / (w_lite + w_vit))
     torch.testing.assert_close(best.compare(*(best.look(image) for image in pair)), best(*pair), rtol=1e-5, atol=0)
     layers = best.per_layer(*pair)
     assert layers.shape == (1, len(lite.layers) + len(vit.layers)) == (1, len(best.layer_names))
     torch.testing.assert_close(layers.sum(1), best(*pair))
-    assert best.layer_names[0] == "lite layer 0"
-    assert best.layer_names[-1] == f"{VIT} picture"
+    assert best.layer_names[0] == f"{LITE} layer 0"
+    assert best.layer_names[-1] == f"{VIT} tint"
+
+
+@torch.inference_mode()
+def test_its_map_is_that_of_the_members_that_have_one(made: dict, pair: tuple) -> None:
+    best, lite, vit = (made[name] for name in ("best", LITE, VIT))
+    of_lite, of_vit = shares_of(best)
+    torch.testing.assert_close(best.map(*pair), of_lite * lite.map(*pair) + of_vit * vit.map(*pair))
+    placeless = "lite:structure=0:colour=0:tint=0"
+    some = innersight.create_metrics(["lite", f"lite+{placeless}", f"{placeless}+{placeless}:spread_order=2"])
+    whole, half, none = some.values()
+    torch.testing.assert_close(half.map(*pair), shares_of(half)[0] * whole.map(*pair))
+    with pytest.raises(ArgumentError, match="A map needs a term with places"):
+        none.map(*pair)
 
 
 def test_identical_images_give_zero_and_the_gradient_is_the_mean_of_theirs(made: dict, pair: tuple) -> None:
     reference, distorted = pair
     assert torch.equal(made["best"](reference, reference), torch.zeros(1))
     gradients = []
-    for name in ("best", "lite", VIT):
+    for name in ("best", LITE, VIT):
         image = distorted.clone().requires_grad_()
         made[name](reference, image).sum().backward()
         gradients.append(image.grad)
-    torch.testing.assert_close(gradients[0], (gradients[1] + gradients[2]) / 2)
+    lite, vit = shares_of(made["best"])
+    torch.testing.assert_close(gradients[0], lite * gradients[1] + vit * gradients[2])
 
 
 def test_in_a_list_it_shares_its_members_looks_and_scores_as_alone(
@@ -64,7 +81,8 @@ def test_in_a_list_it_shares_its_members_looks_and_scores_as_alone(
     (row,) = innersight.score_pairs([paths], made, with_layers=True)
     assert row.error is None
     assert row.scores["best"] == pytest.approx(expected, rel=1e-5)
-    assert row.scores["best"] == pytest.approx((row.scores["lite"] + row.scores[VIT]) / 2, rel=1e-9)
+    lite, vit = shares_of(made["best"])
+    assert row.scores["best"] == pytest.approx(lite * row.scores[LITE] + vit * row.scores[VIT], rel=1e-9)
     assert sum(row.per_layer["best"]) == pytest.approx(expected, rel=1e-5)
     assert len(looks) == 4  # two networks, two images: `best` adds none
 
@@ -72,9 +90,9 @@ def test_in_a_list_it_shares_its_members_looks_and_scores_as_alone(
 def test_it_says_what_it_is_made_of(made: dict) -> None:
     best = made["best"]
     assert best.citation.startswith(
-        f"innersight {innersight.__version__} best, mean of lite and {VIT}: tf_efficientnet"
+        f"innersight {innersight.__version__} best, mean of {LITE} and {VIT}: tf_efficientnet"
     )
-    assert best.describe()["mean_of"] == {name: made[name].describe() for name in ("lite", VIT)}
+    assert best.describe()["mean_of"] == {name: made[name].describe() for name in (LITE, VIT)}
     assert not best.higher_is_better
     assert best.is_differentiable
 
@@ -94,7 +112,7 @@ def test_it_never_trains() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("best:chroma=full", r"'best' is a mean of metrics and has no fields of its own.*'lite\+vit.*:chroma=full'"),
+        ("best:chroma=full", r"'best' is a mean of metrics and has no fields of its own.*'lite.*\+vit.*:chroma=full'"),
         ("lite+lite:layer_scale=linear", r"each is a mean of logarithms, but lite:layer_scale=linear has layer_scale='linear'"),
         ("lite+", r"`metric` must be one of \(lite, vit, paper, best\), but got ''"),
         ("lite+lite", r"`members` must hold two metrics at least, but got \['lite'\]"),

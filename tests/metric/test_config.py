@@ -37,6 +37,7 @@ def test_lite_and_vit_are_one_recipe_on_two_networks() -> None:
     lite, vit = (dataclasses.asdict(PRESETS[name]) for name in ("lite", "vit"))
     assert {field for field in lite if lite[field] != vit[field]} == {
         "preset", "backbone", "input", "normalisation", "tokens", "spread", "spread_order", "spread_layers",
+            "layers", "position_pooling", "colour", "tint",
     }  # fmt: skip
 
 
@@ -70,6 +71,9 @@ def test_fields_are_overridden_one_by_one() -> None:
         ({"layer_scale": "root"}, r"`layer_scale` must be one of \(linear, log\), but got 'root'"),
         ({"colour": "lab"}, r"`colour` must be a number, but got 'lab'"),
         ({"colour": -0.1}, r"`colour` must be a number from 0 to 100, but got -0\.1"),
+        ({"tint": "blue"}, r"`tint` must be a number, but got 'blue'"),
+        ({"structure": -2}, r"`structure` must be a number from 0 to 100, but got -2"),
+        ({"structure": 0}, r"`structure` and `spread` must not both be 0: nothing the network sees"),
         ({"spread_order": 3}, r"`spread_order` must be one of \(2, 4, 8\), but got 3"),
         ({"spread_order": "2.5"}, r"`spread_order` must be one of \(2, 4, 8\), but got 2\.5"),
         ({"spread_layers": "deep"}, r"`spread_layers` must be such as 'all', 'last-4' or '0,3,-1', but got 'deep'"),

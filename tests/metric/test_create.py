@@ -108,8 +108,8 @@ class TestSeveral:
     def test_what_is_changed_in_a_metric_s_own_text_comes_before_what_is_changed_for_all(self) -> None:
         made = innersight.create_metrics(["lite", "lite:distance=l2:layers=0,1"], distance="channel-cos", layers=[4])
         assert [(metric.config.distance, metric.layers) for metric in made.values()] == [
-            ("channel-cos", (2, 3, 4, 5)),
-            ("l2", (0, 1, 2, 3, 4, 5)),
+            ("channel-cos", (2, 3, 4, 5, 6)),
+            ("l2", (0, 1, 2, 3, 4, 5, 6)),
         ]
 
     def test_each_is_named_once(self) -> None:

@@ -191,7 +191,7 @@ class TestMap:
         assert torch.equal(where[1], torch.zeros(300, 451))
 
     def test_its_mean_is_the_score_where_positions_are_averaged(self, cat: torch.Tensor) -> None:
-        plain = {"layer_scale": "linear", "spread": 0, "colour": 0}
+        plain = {"layer_scale": "linear", "spread": 0, "colour": 0, "tint": 0}
         metric = innersight.create_metric("lite", position_pooling="mean", input="native", layers=[0], **plain)
         reference, distorted = cat[..., :256, :256], noisy(cat, 0.1)[..., :256, :256]
         with torch.inference_mode():
@@ -207,6 +207,20 @@ class TestMap:
             ArgumentError, match=rf"'{distance}' of vit_tiny.* has none\. Use distance='l2', 'rel-l2' or 'channel-cos'"
         ):
             metric.map(torch.rand(1, 3, 224, 224), torch.rand(1, 3, 224, 224))
+
+    def test_without_a_term_that_has_places_there_is_none(self) -> None:
+        metric = innersight.create_metric("lite", structure=0, colour=0, tint=0)
+        assert not metric.has_map
+        with pytest.raises(ArgumentError, match=r"this metric has only the spread, which has none\. Give structure,"):
+            metric.map(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64))
+
+    def test_a_spot_of_wrong_colour_alone_is_shown_by_its_tint(self, cat: torch.Tensor) -> None:
+        metric = innersight.create_metric("lite", structure=0, colour=0)
+        turned = cat.clone()
+        turned[..., 60:120, 300:380] = turn_hue(cat, 120)[..., 60:120, 300:380]
+        with torch.inference_mode():
+            where = metric.map(cat, turned)[0]
+        assert where[70:110, 310:370].mean() > 10 * where[:, :280].mean()
 
     def test_it_is_differentiable(self, cat: torch.Tensor) -> None:
         distorted = noisy(cat, 0.1).requires_grad_()
@@ -302,7 +316,7 @@ class TestWhatItSays:
         assert metric.citation == (
             f"innersight {innersight.__version__} lite: tf_efficientnet_lite0 (weights sha256:579344248a93), "
             "intermediate layers 3-4 of 5, input short=256, chroma half, normalisation backbone, "
-            "rel-l2, spread 1 (order 4, layers 2-4), log, colour 0.3, rms over positions, mean over layers, float32"
+            "l2, spread 1.5 (order 4, layers 2-4), log, colour 0.4, tint 0.2, rms over positions, mean over layers, float32"
         )
 
     def test_weights_from_a_file_are_not_cited_by_the_tag_of_others(self, cnn_weights: Path) -> None:

@@ -51,8 +51,8 @@ def test_a_changed_configuration_does_not_resume(pairs: PairList, tmp_path: Path
 
     with pytest.raises(KeyboardInterrupt):
         score_list(pairs, {"lite": innersight.create_metric("lite")}, tmp_path / "out.csv", on_row=interrupt)
-    other = {"lite": innersight.create_metric("lite", distance="l2")}
-    with pytest.raises(ArgumentError, match=r"metrics\.lite\.distance was 'rel-l2', is 'l2'"):
+    other = {"lite": innersight.create_metric("lite", distance="rel-l2")}
+    with pytest.raises(ArgumentError, match=r"metrics\.lite\.distance was 'l2', is 'rel-l2'"):
         score_list(pairs, other, tmp_path / "out.csv", resume=True)
     assert score_list(pairs, other, tmp_path / "out.csv", overwrite=True).rows == 6
 

@@ -85,7 +85,7 @@ def test_equal_pixels_in_files_of_two_kinds_score_exactly_0_in_a_batch(pairs, me
     rows = [(pairs[0][0], tmp_path / "copy.bmp"), *pairs[:3]]
     (result, *_) = score_pairs(rows, metrics, batch_size=4, with_layers=True)
     assert set(result.scores.values()) == {0.0}
-    assert {name: len(values) for name, values in result.per_layer.items()} == {"lite": 5, "l2": 2, "jsd": 12}
+    assert {name: len(values) for name, values in result.per_layer.items()} == {"lite": 6, "l2": 2, "jsd": 12}
 
 
 def count_looks(monkeypatch) -> list[tuple[str, tuple[int, ...]]]:

@@ -29,7 +29,9 @@ def metrics() -> None:
         "spread_order",
         "spread_layers",
         "layer_scale",
+        "structure",
         "colour",
+        "tint",
         "position_pooling",
         "layer_pooling",
     )

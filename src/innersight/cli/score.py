@@ -32,7 +32,9 @@ def score(
     spread_order: options.SpreadOrder = None,
     spread_layers: options.SpreadLayers = None,
     layer_scale: options.LayerScale = None,
+    structure: options.Structure = None,
     colour: options.Colour = None,
+    tint: options.Tint = None,
     seed: options.Seed = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -68,7 +70,9 @@ def score(
         spread_order=spread_order,
         spread_layers=spread_layers,
         layer_scale=layer_scale,
+        structure=structure,
         colour=colour,
+        tint=tint,
         seed=seed,
     )
     ready = create_metric(metric, weights=weights, device=device, precision=precision, **overrides)

@@ -1,4 +1,4 @@
-"""Several metrics as one: the mean of their scores."""
+"""Several metrics as one: the weighted mean of their scores."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from innersight.metric.views import Views
 
 
 class CombinedMetric(nn.Module):
-    r"""The mean of several metrics' scores, each with its own network and input.
+    r"""The weighted mean of all terms of several metrics, each with its own network and input.
 
-    .. math:: S(r, d) = \frac{1}{M} \sum_{m=1}^{M} S_m(r, d)
+    .. math:: S(r, d) = \frac{\sum_m w_m S_m(r, d)}{\sum_m w_m}
 
-    Made by `innersight.create_metric("best")`. Meant for metrics on one scale, such as those whose layers enter as
-    logarithms and are averaged. Used as an `innersight.Metric`.
+    with :math:`w_m` the `weight` of a metric, the sum of its terms' weights: a term counts by its own in whichever
+    member it is. Made by `innersight.create_metric("best")`. Meant for metrics on one scale, such as those whose layers
+    enter as logarithms and are averaged. Used as an `innersight.Metric`.
 
     Args:
         name: What it is called.
@@ -41,7 +42,7 @@ class CombinedMetric(nn.Module):
         >>> both = CombinedMetric("both", members)
         >>> reference = torch.rand(2, 3, 96, 128)
         >>> both(reference, reference), both.per_layer(reference, reference).shape
-        (tensor([0., 0.]), torch.Size([2, 10]))
+        (tensor([0., 0.]), torch.Size([2, 12]))
     """
 
     is_differentiable = True
@@ -67,7 +68,7 @@ class CombinedMetric(nn.Module):
 
     def forward(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Score each pair; as `Metric.forward`."""
-        return torch.stack([member(reference, distorted) for member in self.members.values()]).mean(0)
+        return self._mean([member(reference, distorted) for member in self.members.values()])
 
     def look(self, images: torch.Tensor) -> tuple[Views, ...]:
         """Compute what each member's network sees of images, to compare it with others later; as `Metric.look`."""
@@ -76,16 +77,28 @@ class CombinedMetric(nn.Module):
     def compare(self, reference: tuple[Views, ...], distorted: tuple[Views, ...]) -> torch.Tensor:
         """Score what was seen by `look`, (N,); as `Metric.compare`."""
         seen = zip(self.members.values(), reference, distorted, strict=True)
-        return torch.stack([member.compare(r, d) for member, r, d in seen]).mean(0)
+        return self._mean([member.compare(r, d) for member, r, d in seen])
 
     def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Compute each layer's part of the score, in the order of `layer_names`: (N, layers), their sum the score."""
-        parts = [member.per_layer(reference, distorted) for member in self.members.values()]
-        return torch.cat(parts, dim=1) / len(parts)
+        parts = zip(self.members.values(), shares_of(self), strict=True)
+        return torch.cat([share * member.per_layer(reference, distorted) for member, share in parts], dim=1)
 
     def map(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-        """Show where the images differ: the mean of the members' maps, (N, H, W); as `Metric.map`."""
-        return torch.stack([member.map(reference, distorted) for member in self.members.values()]).mean(0)
+        """Show where the images differ: the members' maps, weighted as their scores, (N, H, W); as `Metric.map`.
+
+        A member without a map adds nothing.
+
+        Raises:
+            ArgumentError: As `Metric.map`, or if no member has one.
+        """
+        parts = list(zip(self.members.values(), shares_of(self), strict=True))
+        shown = [(member, share) for member, share in parts if member.has_map] or parts  # a first one says why not
+        return torch.stack([share * member.map(reference, distorted) for member, share in shown]).sum(0)
+
+    def _mean(self, scores: list[torch.Tensor]) -> torch.Tensor:
+        shares = scores[0].new_tensor(shares_of(self))
+        return (torch.stack(scores, dim=1) * shares).sum(1)
 
     @property
     def layer_names(self) -> list[str]:
@@ -119,6 +132,14 @@ class CombinedMetric(nn.Module):
         }
 
 
+def shares_of(metric: PairMetric | CombinedMetric) -> tuple[float, ...]:
+    """Return what each of `members_of` counts in the score; together 1."""
+    if not isinstance(metric, CombinedMetric):
+        return (1.0,)
+    weights = [member.weight for member in metric.members.values()]
+    return tuple(weight / sum(weights) for weight in weights)
+
+
 def members_of(metric: PairMetric | CombinedMetric) -> tuple[PairMetric, ...]:
-    """Return the metrics whose scores' mean a metric's score is: its members, or itself alone."""
+    """Return the metrics whose scores' weighted mean a metric's score is: its members, or itself alone."""
     return tuple(metric.members.values()) if isinstance(metric, CombinedMetric) else (metric,)

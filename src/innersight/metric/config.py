@@ -18,6 +18,9 @@ PositionPooling = Literal["mean", "rms"]
 Chroma = Literal["full", "half"]
 Tokens = Literal["plain", "normed"]
 
+WEIGHTS = ("structure", "spread", "colour", "tint")
+"""The fields that hold the weight of a term."""
+
 _MOST_WEIGHT = 100.0
 
 
@@ -47,8 +50,11 @@ class MetricConfig:
         spread_layers: The layers it is taken of, in the forms of `layers`, pooled as `layer_pooling` says.
         layer_scale: `linear`: a layer's number is what the distance gives. `log`: :math:`\ln(1 + 10^5 d)`, so that no
             layer decides by its size; takes the linear form for differences under a hundred-thousandth.
+        structure: Weight of the distance itself, 1 but where only the terms beside it are wanted.
         colour: Weight of the distance between the pictures themselves as seen from afar, averaged over cells of an
             eighth of the short side; 0 leaves it out.
+        tint: Weight of the chroma's difference pixel by pixel, see `innersight.distances.tint`, the mean of fourth
+            powers over positions and its root; 0 leaves it out.
         seed: Of the random directions of `swd`, the only distance that has any.
 
     Raises:
@@ -70,7 +76,9 @@ class MetricConfig:
     spread_order: int = 2
     spread_layers: int | tuple[int, ...] | None = None
     layer_scale: LayerScale = "linear"
+    structure: float = 1.0
     colour: float = 0.0
+    tint: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -79,8 +87,12 @@ class MetricConfig:
         _check_choice("tokens", self.tokens, get_args(Tokens))
         _check_choice("layer_scale", self.layer_scale, get_args(LayerScale))
         _check_choice("chroma", self.chroma, get_args(Chroma))
-        _check_number("spread", self.spread, _MOST_WEIGHT)
-        _check_number("colour", self.colour, _MOST_WEIGHT)
+        for field in WEIGHTS:
+            _check_number(field, getattr(self, field), _MOST_WEIGHT)
+        if not self.structure and not self.spread:
+            raise ArgumentError(
+                "Arguments `structure` and `spread` must not both be 0: nothing the network sees would be compared."
+            )
         if self.spread_order not in ORDERS:
             raise ArgumentError(f"Argument `spread_order` must be one of {ORDERS}, but got {self.spread_order!r}.")
         if self.layer_pooling is not None:
@@ -101,6 +113,11 @@ class MetricConfig:
                 f"Argument `layers` must be None with features='embedding', which has no layers, but got {self.layers}."
             )
 
+    @property
+    def weight(self) -> float:
+        """Sum of the terms' weights."""
+        return self.structure + self.spread + self.colour + self.tint
+
 
 class Overrides(TypedDict, total=False):
     """Fields of a preset that may be given one by one, in the forms a user types."""
@@ -119,7 +136,9 @@ class Overrides(TypedDict, total=False):
     spread_order: int | str
     spread_layers: int | Sequence[int] | str | None
     layer_scale: LayerScale
+    structure: float | str
     colour: float | str
+    tint: float | str
     seed: int
 
 

@@ -15,7 +15,7 @@ from innersight.backbones.features import Backbone, load_backbone
 from innersight.distances.registry import Positional, Stacked, find_distance, find_rule
 from innersight.errors import ArgumentError, first_line, unknown_name
 from innersight.metric.combined import CombinedMetric
-from innersight.metric.config import MetricConfig, Overrides, parse_layers, parse_number
+from innersight.metric.config import WEIGHTS, MetricConfig, Overrides, parse_layers, parse_number
 from innersight.metric.module import Metric
 from innersight.metric.presets import COMBINED, find_preset
 from innersight.runtime.choice import Runtime, check_choice, start_runtime
@@ -37,7 +37,7 @@ def create_metric(
 
     Args:
         metric: Name of a preset, `lite`, `vit`, `best` or `paper`; fields may be changed in it, see `parse_metric`.
-            Several joined by + are the mean of their scores, as `best` is.
+            Several joined by + are the weighted mean of their scores, as `best` is.
         weights: A file of weights instead of the usual places. Where several networks are asked for, those whose
             weights come with the package keep them.
         device: Where to compute; `auto` takes a CUDA device if there is one, else the CPU.
@@ -48,9 +48,9 @@ def create_metric(
             `score_pairs` makes them.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
             normalisation, distance, layer_pooling, position_pooling, chroma, tokens, spread, spread_order,
-            spread_layers, layer_scale, colour, seed. `input` takes its text form too, `layers` and `spread_layers`
-            'last-4' and '0,3,-1'. What the backbone, distance or features asked for leave without use in the preset is
-            taken out of it, as the description says.
+            spread_layers, layer_scale, structure, colour, tint, seed. `input` takes its text form too, `layers` and
+            `spread_layers` 'last-4' and '0,3,-1'. What the backbone, distance or features asked for leave without use
+            in the preset is taken out of it, as the description says.
 
     Returns:
         The metric; `metric(reference, distorted)` scores.
@@ -189,7 +189,7 @@ def configure(preset: str, **overrides: Unpack[Overrides]) -> MetricConfig:
     for field in ("layers", "spread_layers"):
         if field in changes:
             changes[field] = parse_layers(changes[field], field)
-    for field in ("spread", "spread_order", "colour"):
+    for field in ("spread_order", *WEIGHTS):
         if field in changes:
             changes[field] = parse_number(field, changes[field])
     if "spread_order" in changes and changes["spread_order"].is_integer():
@@ -235,7 +235,7 @@ def _drop_unused(config: MetricConfig, backbone: Backbone, asked: Overrides) -> 
     if not isinstance(rule, Positional):
         unused["position_pooling"] = None
     if not isinstance(rule, Positional) or kind == "embedding":
-        unused["colour"] = 0.0
+        unused |= {"structure": 1.0, "colour": 0.0, "tint": 0.0}
     if isinstance(rule, Stacked):
         unused["layer_pooling"] = None
     if isinstance(rule, Stacked) or kind == "embedding":

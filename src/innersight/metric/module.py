@@ -14,7 +14,7 @@ from innersight.backbones.features import Backbone, Features
 from innersight.distances.registry import Positional
 from innersight.errors import ArgumentError
 from innersight.images.checking import check_images, check_pair
-from innersight.images.colour import halve_chroma
+from innersight.images.colour import chroma_of, halve_chroma
 from innersight.images.resizing import fit_short_side, resize
 from innersight.metric.config import MetricConfig
 from innersight.metric.terms import Terms, see_from_afar, to_size, whose
@@ -46,8 +46,8 @@ class Metric(nn.Module):
         is_differentiable: True.
         higher_is_better: False.
         config: As given.
-        layers: Indices of the layers compared, by the distance or by their spread; with `config.colour`, the last is
-            that of the picture itself, one past the network's.
+        layers: Indices of the layers compared, by the distance or by their spread; with `config.colour` also that of
+            the picture itself, one past the network's, and with `config.tint` that of its chroma, two past them.
 
     Raises:
         ArgumentError: If the distance is not defined for the backbone's features, a layer is not there, or a pooling
@@ -60,7 +60,7 @@ class Metric(nn.Module):
         >>> metric(reference, reference)
         tensor([0., 0.])
         >>> metric.per_layer(reference, (reference + 0.1).clamp(0, 1)).shape
-        torch.Size([2, 5])
+        torch.Size([2, 6])
         >>> metric.map(reference, (reference + 0.1).clamp(0, 1)).shape
         torch.Size([2, 96, 128])
     """
@@ -211,9 +211,14 @@ class Metric(nn.Module):
             (N, H, W), from 0, in the units of the score before its pooling over positions.
 
         Raises:
-            ArgumentError: As for a score, or if the distance gives no number a position.
+            ArgumentError: As for a score, or if nothing that is compared gives a number a position.
         """
         rule = self._terms.rule
+        if not self._terms.have_places:
+            raise ArgumentError(
+                "A map needs a term with places, but this metric has only the spread, which has none. Give structure, "
+                "colour or tint a weight, as in structure=1."
+            )
         if not isinstance(rule, Positional) or self.config.features == "embedding":
             raise ArgumentError(
                 f"A map needs a distance with a number a position; {self.config.distance!r} of "
@@ -234,7 +239,19 @@ class Metric(nn.Module):
     @property
     def layer_names(self) -> list[str]:
         """What each number of `per_layer` is of."""
-        return ["picture" if layer == self._terms.picture else f"layer {layer}" for layer in self.layers]
+        named = {self._terms.picture: "picture", self._terms.tint: "tint"}
+        return [named.get(layer, f"layer {layer}") for layer in self.layers]
+
+    @property
+    def weight(self) -> float:
+        """What its score counts in a mean with others': the weight of all its terms."""
+        return self.config.weight
+
+    @property
+    def has_map(self) -> bool:
+        """Whether there is a `map`."""
+        positional = isinstance(self._terms.rule, Positional) and self.config.features != "embedding"
+        return positional and self._terms.have_places
 
     @property
     def sight(self) -> str:
@@ -292,7 +309,7 @@ class Metric(nn.Module):
         if config.features == "embedding":
             features = "embedding"
         else:
-            layers = self._terms.distance_layers
+            layers = self._terms.distance_layers or self._terms.spread_layers
             features = f"intermediate layer{'s'[: len(layers) > 1]} {_list(layers)} of {self.backbone.count}"
         seed = f" (seed {config.seed})" if config.distance == "swd" else ""
         poolings = [
@@ -301,6 +318,7 @@ class Metric(nn.Module):
             if pooling
         ]
         terms = [
+            *([f"structure {config.structure:g}"] if config.structure != 1 else []),
             *(
                 [f"spread {config.spread:g} (order {config.spread_order}, layers {_list(self._terms.spread_layers)})"]
                 if config.spread
@@ -308,6 +326,7 @@ class Metric(nn.Module):
             ),
             *(["log"] if config.layer_scale == "log" else []),
             *([f"colour {config.colour:g}"] if config.colour else []),
+            *([f"tint {config.tint:g}"] if config.tint else []),
         ]
         chroma = f"chroma {config.chroma}, " if config.chroma != "full" else ""
         tokens = f"tokens {config.tokens}, " if config.tokens != "plain" else ""
@@ -327,6 +346,7 @@ class Metric(nn.Module):
             "timm_name": self._network,
             "weights": {"source": weights.source, "file": weights.path.name, "digest": weights.digest},
             "features": config.features,
+            "structure": config.structure,
             "layers": list(self._terms.distance_layers) if config.features == "intermediate" else None,
             "input": str(config.input),
             "resize": "bilinear, anti-aliased" if config.input.short_side else None,
@@ -340,6 +360,7 @@ class Metric(nn.Module):
             "per_layer": self.layer_names,
             "layer_scale": config.layer_scale,
             "colour": config.colour,
+            "tint": config.tint,
             "position_pooling": config.position_pooling,
             "layer_pooling": config.layer_pooling,
             "window_pooling": "mean" if config.input.window else None,
@@ -351,8 +372,7 @@ class Metric(nn.Module):
         }
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:
-        images = resize(images, self._prepared_size(*_size(images)))
-        return halve_chroma(images) if self.config.chroma == "half" else images
+        return resize(images, self._prepared_size(*_size(images)))
 
     def _prepared_size(self, height: int, width: int) -> tuple[int, int]:
         policy = self.config.input
@@ -375,16 +395,19 @@ class Metric(nn.Module):
         return WindowGrid.over(height, width, policy.window, policy.stride)
 
     def _features(self, views: torch.Tensor, layers: tuple[int, ...]) -> Features:
-        seen = self.backbone.normalise(views) if self.config.normalisation == "backbone" else views
+        shown = halve_chroma(views) if self.config.chroma == "half" else views
+        seen = self.backbone.normalise(shown) if self.config.normalisation == "backbone" else shown
         if self.config.features == "embedding":
             return self.backbone.embedding(seen, self.runtime)
-        own = tuple(layer for layer in layers if layer != self._terms.picture)
+        own = tuple(layer for layer in layers if layer < self.backbone.count)
         features = self.backbone.intermediate(seen, own, self.runtime)
         seen_layers = list(features.layers)
         if self.config.tokens == "normed":
             seen_layers = [nn.functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-6) for tokens in seen_layers]
         if self._terms.picture in layers:
-            seen_layers.append(see_from_afar(views))
+            seen_layers.append(see_from_afar(shown))
+        if self._terms.tint in layers:
+            seen_layers.append(chroma_of(views))
         # One layout, whoever made them: sums run in one order, and a cached score is the fresh one to the last bit.
         return replace(features, layers=tuple(layer.contiguous() for layer in seen_layers))
 

@@ -9,6 +9,7 @@ from innersight.backbones.features import Backbone, Features, resolve_layers
 from innersight.distances.registry import Layerwise, Positional, Stacked, find_rule
 from innersight.distances.roots import power_at_zero_flat
 from innersight.distances.spread import spread
+from innersight.distances.tint import tint
 from innersight.errors import ArgumentError
 from innersight.metric.config import MetricConfig
 
@@ -18,17 +19,21 @@ _CELLS = 8
 _LOG_FLOOR = 1e-5
 """Where the logarithm of a term turns linear; of a scale-free distance, a third of a percent of amplitude."""
 
+_TINT_POWER = 4
+"""Of the mean over positions of the tint: small wrong spots of colour are seen before a faint cast."""
+
 
 class Terms:
     r"""The numbers of a configuration, from features to scores.
 
     With :math:`\delta_l` the distance of a layer, pooled over positions, :math:`s_l` its `spread`, :math:`\delta_c` the
-    distance of the pictures seen from afar, and :math:`\lambda` the `layer_scale`, the score is the weighted mean
+    distance of the pictures seen from afar, :math:`t` their `tint`, :math:`w` the weights of these and :math:`\lambda`
+    the `layer_scale`, the score is the weighted mean
 
-    .. math:: S = \frac{1}{1 + w_s + w_c} \left( \frac{1}{|L|} \sum_{l \in L} \lambda(\delta_l)
-        + \frac{w_s}{|L_s|} \sum_{l \in L_s} \lambda(s_l) + w_c \lambda(\delta_c) \right)
+    .. math:: S = \frac{1}{w + w_s + w_c + w_t} \left( \frac{w}{|L|} \sum_{l \in L} \lambda(\delta_l)
+        + \frac{w_s}{|L_s|} \sum_{l \in L_s} \lambda(s_l) + w_c \lambda(\delta_c) + w_t \lambda(t) \right)
 
-    or, with the `layer_pooling` "sum", :math:`\sum \lambda(\delta_l) + w_s \sum \lambda(s_l) + w_c \lambda(\delta_c)`.
+    or, with the `layer_pooling` "sum", the sum of :math:`w \lambda(\delta_l)`, :math:`w_s \lambda(s_l)` and the others.
 
     Args:
         config: Its distance must be defined for the features, and its poolings None exactly where there is nothing to
@@ -37,8 +42,9 @@ class Terms:
 
     Attributes:
         rule: How the distance is computed.
-        layers: Indices of the layers that are compared, ascending, with `picture` after them if the picture is too.
+        layers: Indices of the layers that are compared, ascending, then `picture` and `tint` if they are too.
         picture: Index of the picture itself, one past the network's layers.
+        tint: Index of its chroma, two past them.
 
     Raises:
         ArgumentError: If the distance is not defined for the backbone's features, a layer is not there, or a pooling or
@@ -50,17 +56,20 @@ class Terms:
         self._kind = backbone.kind_of(config.features)
         self.rule = find_rule(config.distance, self._kind, whose(config, backbone))
         self._check()
-        self.picture = backbone.count
-        self._compared, self._spread = {0: 1.0}, dict[int, float]()
+        self.picture, self.tint = backbone.count, backbone.count + 1
+        self._compared, self._spread, self._tint = {0: 1.0}, dict[int, float](), 0.0
         if self._kind != "embedding":
-            whole = 1 + config.spread + config.colour if config.layer_pooling == "mean" else 1.0
-            self._compared = self._shares(resolve_layers(config.layers, backbone.count), 1 / whole)
+            whole = config.weight if config.layer_pooling == "mean" else 1.0
+            layers = resolve_layers(config.layers, backbone.count)
+            self._compared = self._shares(layers, config.structure / whole) if config.structure else {}
             if config.spread:
                 spread_layers = resolve_layers(config.spread_layers, backbone.count, "spread_layers")
                 self._spread = self._shares(spread_layers, config.spread / whole)
             if config.colour:
                 self._compared[self.picture] = config.colour / whole
-        self.layers = tuple(sorted({*self._compared, *self._spread}))
+            self._tint = config.tint / whole
+        own = (self.tint,) if self._tint else ()
+        self.layers = (*sorted({*self._compared, *self._spread}), *own)
 
     @property
     def spread_layers(self) -> tuple[int, ...]:
@@ -71,6 +80,11 @@ class Terms:
     def distance_layers(self) -> tuple[int, ...]:
         """Indices of the network's layers that the distance is taken of, ascending."""
         return tuple(layer for layer in self._compared if layer != self.picture)
+
+    @property
+    def have_places(self) -> bool:
+        """Whether there is anything to map."""
+        return bool(self._compared or self._tint)
 
     def score(self, reference: Features, distorted: Features) -> torch.Tensor:
         """Compute the scores of features that hold `layers`, (N,)."""
@@ -93,7 +107,9 @@ class Terms:
         """Compute the score's terms before the pooling over positions, at a size in pixels, (N, H, W)."""
         total = reference.layers[0].new_zeros(())
         for layer, r, d in zip(self.layers, reference.layers, distorted.layers, strict=True):
-            if layer in self._compared:
+            if layer == self.tint:
+                total = total + self._tint * to_size(self._scale(tint(r, d)), size)
+            elif layer in self._compared:
                 positions = self._scale(_places(rule.function(r, d), reference.grid))
                 if reference.grid is not None and positions.ndim == 2:  # tokens; cells lie on a grid already
                     positions = positions.reshape(-1, *reference.grid)
@@ -103,6 +119,10 @@ class Terms:
     def _score_layer(
         self, layer: int, reference: torch.Tensor, distorted: torch.Tensor, grid: tuple[int, int] | None
     ) -> torch.Tensor:
+        if layer == self.tint:
+            positions = tint(reference, distorted).flatten(1)
+            pooled = power_at_zero_flat(positions.pow(_TINT_POWER).mean(1), 1 / _TINT_POWER)
+            return self._tint * self._scale(pooled)
         parts = []
         if layer in self._compared:
             parts.append(self._compared[layer] * self._scale(self._distance(reference, distorted)))
@@ -146,7 +166,9 @@ class Terms:
         for field, value, off, fits, needs in (
             ("spread", config.spread, 0, not isinstance(self.rule, Stacked), "a number a layer"),
             ("layer_scale", config.layer_scale, "linear", not isinstance(self.rule, Stacked), "a number a layer"),
+            ("structure", config.structure, 1, not isinstance(self.rule, Stacked), "a number a layer"),
             ("colour", config.colour, 0, isinstance(self.rule, Positional), "a number a position"),
+            ("tint", config.tint, 0, isinstance(self.rule, Positional), "a number a position"),
         ):
             if value != off and (not fits or kind == "embedding"):
                 raise ArgumentError(

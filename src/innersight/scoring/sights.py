@@ -16,7 +16,7 @@ from innersight.errors import ImageError, InnersightError
 from innersight.images.checking import check_same_size
 from innersight.images.perturbing import Perturbation
 from innersight.images.reading import read_image
-from innersight.metric.combined import CombinedMetric, members_of
+from innersight.metric.combined import CombinedMetric, members_of, shares_of
 from innersight.metric.contract import PairMetric
 from innersight.metric.views import Views
 from innersight.scoring.cache import FeatureCache
@@ -93,6 +93,7 @@ class Sights:
         perturbation: Perturbation | None = None,
     ) -> None:
         self._members = {name: members_of(metric) for name, metric in metrics.items()}
+        self._shares = {name: shares_of(metric) for name, metric in metrics.items()}
         self._with_layers = with_layers
         self._fingerprints = together or cache is not None
         self._cache = cache
@@ -217,11 +218,11 @@ class Sights:
             for place, (name, index, _) in enumerate(sight.members):
                 parts[name, index] = totals[place] / windows, [total / windows for total in layers[place]]
         scores, per_layer = {}, {}
-        for name, members in self._members.items():
-            own = [parts[name, index] for index in range(len(members))]
-            scores[name] = sum(score for score, _ in own) / len(own)
+        for name, shares in self._shares.items():
+            own = [(share, *parts[name, index]) for index, share in enumerate(shares)]
+            scores[name] = sum(share * score for share, score, _ in own)
             if self._with_layers:
-                per_layer[name] = [value / len(own) for _, values in own for value in values]
+                per_layer[name] = [share * value for share, _, values in own for value in values]
         return scores, per_layer
 
     def _pairs_of_views(self, key: str, reference: Seen, distorted: Seen) -> Iterator[tuple[Views, Views]]:
