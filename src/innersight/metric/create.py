@@ -97,8 +97,8 @@ def create_metrics(
         WeightsError: As `create_metric`.
 
     Example:
-        >>> both = create_metrics(["lite", "lite:distance=l2"])
-        >>> both["lite"].backbone is both["lite:distance=l2"].backbone
+        >>> both = create_metrics(["lite", "lite:distance=channel-cos"])
+        >>> both["lite"].backbone is both["lite:distance=channel-cos"].backbone
         True
     """
     doubled = [name for index, name in enumerate(metrics) if name in metrics[:index]]
