@@ -4,7 +4,7 @@
     python research/weights.py terms.npz --metric lite --metric vit --metric best
 
 Prints SRCC on the sets of `terms.py`, from the numbers it saved, so that a set of weights takes no time. A metric can
-be any whose look was saved, also with other layers, orders and pooling.
+be any whose look was saved, also with other layers, orders and pooling; one with fields changed is shown as it is.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ def main() -> None:
     for text in arguments.metric:
         members = [read(member) for member in COMBINED.get(text, text).split("+")]
         show(f"`{text}`", members)
+        if ":" in text:  # already a change of a preset
+            continue
         for index, member in enumerate(members):
             whose = f" of {member.preset}" if len(members) > 1 else ""
             for field in WEIGHTS:

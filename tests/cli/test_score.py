@@ -31,7 +31,7 @@ def test_a_person_reads_the_score_and_what_gave_it(run: Run, files: Path) -> Non
     first, *layers, citation = result.stdout.splitlines()
     assert float(first.split()[0]) > 0.01
     assert first.endswith("(0 = identical, lower is more alike)")
-    assert len(layers) == 5  # four of the network, and the picture
+    assert len(layers) == 6  # four of the network, the picture, and its tint
     assert citation == innersight.create_metric("lite").citation
 
 

@@ -62,7 +62,7 @@ def create_metric(
     Example:
         >>> metric = create_metric("lite", layers="last-2", distance="channel-cos")
         >>> metric.layers, metric.config.distance
-        ((2, 3, 4, 5), 'channel-cos')
+        ((2, 3, 4, 5, 6), 'channel-cos')
     """
     (ready,) = create_metrics(
         [metric], weights=weights, device=device, precision=precision, runtime=runtime, **overrides
