@@ -84,6 +84,8 @@ def main() -> None:
             for field in WEIGHTS:
                 weight = getattr(member, field)
                 for word, share in (("halved", 0.5), ("doubled", 2.0), ("left out", 0.0)) if weight else ():
+                    if not share and weight == member.structure + member.spread:
+                        continue  # a member must compare something its network sees
                     changed = replace(member, **{field: share * weight})
                     show(f"{field} {weight:g}{whose} {word}", [*members[:index], changed, *members[index + 1 :]])
 
