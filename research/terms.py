@@ -30,6 +30,7 @@ from innersight.distances.tint import tint
 from innersight.evaluation.correlation import srcc
 from innersight.images.perturbing import Perturbation
 from innersight.metric.module import Metric
+from innersight.metric.terms import LOG_FLOOR, TINT_POWER
 from innersight.metric.views import Views
 from innersight.scoring.pair import read_pair
 
@@ -42,7 +43,7 @@ def numbers(metric: Metric, r: Views, d: Views) -> Iterator[tuple[str, float]]:
     names = [name.removeprefix("layer ") for name in metric.layer_names]
     for name, a, b in zip(names, r.features.layers, d.features.layers, strict=True):
         if name == "tint":
-            yield "tint", tint(a, b).double().pow(4).mean().pow(1 / 4).item()
+            yield "tint", tint(a, b).double().pow(TINT_POWER).mean().pow(1 / TINT_POWER).item()
             continue
         positions = l2(a, b)
         yield f"{name} mean", positions.mean().item()
@@ -66,7 +67,7 @@ def measure(metric: Metric, dataset: DataSet, perturbation: Perturbation | None)
         if pair.reference not in seen:  # pairs of one reference mostly lie together
             seen = {pair.reference: metric.look(r[None])}
         for name, number in numbers(metric, seen[pair.reference], metric.look(d[None])):
-            found.setdefault(name, []).append(float(np.log1p(1e5 * number)))
+            found.setdefault(name, []).append(float(np.log1p(number / LOG_FLOOR)))
     return {name: np.array(values) for name, values in found.items()}
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from terms import SHOWN
 
 from innersight.backbones.features import resolve_layers
 from innersight.evaluation.correlation import srcc
@@ -25,7 +26,6 @@ from innersight.metric.presets import COMBINED
 
 Numbers = Mapping[str, npt.NDArray[np.float64]]
 
-SHOWN = ("TID2013", "TID2013 shifted", "LIVE")
 SIGHT = ("backbone", "input", "chroma", "normalisation", "tokens")
 
 

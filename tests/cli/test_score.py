@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 from pathlib import Path
 
@@ -11,6 +13,9 @@ from PIL import Image
 from tests.cli.conftest import Run
 
 import innersight
+from innersight.cli.batch import batch
+from innersight.cli.score import score
+from innersight.metric.config import MetricConfig
 from standins import image_pair, write_weights
 
 
@@ -57,6 +62,12 @@ def test_identical_files_score_zero(run: Run, files: Path) -> None:
     record = json.loads(result.stdout)
     assert record["score"] == 0
     assert "per_layer" not in record
+
+
+@pytest.mark.parametrize("command", [score, batch])
+def test_every_field_of_a_configuration_is_an_option(command) -> None:
+    options = set(inspect.signature(command).parameters)
+    assert {field.name for field in dataclasses.fields(MetricConfig)} - {"preset"} <= options
 
 
 def test_every_option_reaches_the_configuration(run: Run, files: Path) -> None:

@@ -90,7 +90,7 @@ def test_in_a_list_it_shares_its_members_looks_and_scores_as_alone(
 def test_it_says_what_it_is_made_of(made: dict) -> None:
     best = made["best"]
     assert best.citation.startswith(
-        f"innersight {innersight.__version__} best, mean of {LITE} and {VIT}: tf_efficientnet"
+        f"innersight {innersight.__version__} best, mean of all terms of {LITE} and {VIT}: tf_efficientnet"
     )
     assert best.describe()["mean_of"] == {name: made[name].describe() for name in (LITE, VIT)}
     assert not best.higher_is_better

@@ -16,8 +16,7 @@ from innersight.evaluation.agreement import Evaluation, evaluate
 from innersight.evaluation.choices import ChoiceAgreement, agree
 from innersight.evaluation.pairwise import Difference, compare
 from innersight.images.perturbing import Perturbation
-from innersight.metric.combined import CombinedMetric
-from innersight.metric.contract import PairMetric
+from innersight.metric.combined import AnyMetric
 from innersight.metric.create import create_metrics, find_device
 from innersight.scoring.batch import score_list
 from innersight.scoring.lists import PairList, list_rows
@@ -70,7 +69,7 @@ def create_contestants(
     device: str | torch.device = "auto",
     precision: str = "fp32",
     runtime: str = "auto",
-) -> tuple[dict[str, PairMetric | CombinedMetric], dict[str, str]]:
+) -> tuple[dict[str, AnyMetric], dict[str, str]]:
     """Make our metrics and rivals by name, in the order asked for.
 
     Args:
@@ -95,7 +94,7 @@ def create_contestants(
     if doubled:
         raise ArgumentError(f"Argument `metric` must name each metric once, but got {doubled[0]!r} twice.")
     target = find_device(device)
-    made: dict[str, PairMetric | CombinedMetric] = {}
+    made: dict[str, AnyMetric] = {}
     unavailable = {}
     for name in names:
         if name in RIVALS:
@@ -112,7 +111,7 @@ def create_contestants(
 
 def run_bench(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, PairMetric | CombinedMetric],
+    metrics: Mapping[str, AnyMetric],
     out: Path,
     *,
     unavailable: Mapping[str, str] | None = None,
@@ -191,7 +190,7 @@ class Scored:
 
 def score_dataset(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, PairMetric | CombinedMetric],
+    metrics: Mapping[str, AnyMetric],
     path: Path,
     *,
     perturbation: Perturbation | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +16,9 @@ from innersight.errors import ArgumentError
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
+@options.with_fields
 def batch(
+    *,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write: .csv, .jsonl or .parquet.")],
     pairs: Annotated[
         Path | None, typer.Argument(metavar="PAIRS", readable=False, help="List: .csv, .jsonl or .parquet.")
@@ -31,24 +33,7 @@ def batch(
     distorted_column: Annotated[str, typer.Option(help="The list's column of distorted images.")] = "distorted",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from a run that was ended early.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop an earlier output.")] = False,
-    backbone: options.Backbone = None,
-    features: options.FeaturesKind = None,
-    layers: options.Layers = None,
-    distance: options.Distance = None,
-    input: options.Input = None,
-    normalisation: options.Normalisation = None,
-    position_pooling: options.PositionPooling = None,
-    layer_pooling: options.LayerPooling = None,
-    chroma: options.Chroma = None,
-    tokens: options.Tokens = None,
-    spread: options.Spread = None,
-    spread_order: options.SpreadOrder = None,
-    spread_layers: options.SpreadLayers = None,
-    layer_scale: options.LayerScale = None,
-    structure: options.Structure = None,
-    colour: options.Colour = None,
-    tint: options.Tint = None,
-    seed: options.Seed = None,
+    fields: dict[str, Any],
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
@@ -86,28 +71,8 @@ def batch(
         listed = pair_folders(reference_dir, distorted_dir)
     else:
         raise ArgumentError("Pass a list of pairs, or both --reference-dir and --distorted-dir.")
-    overrides = options.given(
-        backbone=backbone,
-        features=features,
-        layers=layers,
-        distance=distance,
-        input=input,
-        normalisation=normalisation,
-        position_pooling=position_pooling,
-        layer_pooling=layer_pooling,
-        chroma=chroma,
-        tokens=tokens,
-        spread=spread,
-        spread_order=spread_order,
-        spread_layers=spread_layers,
-        layer_scale=layer_scale,
-        structure=structure,
-        colour=colour,
-        tint=tint,
-        seed=seed,
-    )
     metrics = create_metrics(
-        metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, **overrides
+        metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, **fields
     )
     progress = Progress(0 if quiet else sum(1 for _ in listed.rows()))
     try:

@@ -12,30 +12,15 @@ from innersight.cli import options
 from innersight.errors import ArgumentError, first_line
 
 
+@options.with_fields
 def score(
+    *,
     reference: Annotated[Path, typer.Argument(metavar="REF", readable=False, help="The original image.")],
     distorted: Annotated[Path, typer.Argument(metavar="DIS", readable=False, help="What became of it.")],
     metric: Annotated[
         str, typer.Option(help="Preset: lite, vit, best or paper; `innersight metrics` describes them.")
     ] = "lite",
-    backbone: options.Backbone = None,
-    features: options.FeaturesKind = None,
-    layers: options.Layers = None,
-    distance: options.Distance = None,
-    input: options.Input = None,
-    normalisation: options.Normalisation = None,
-    position_pooling: options.PositionPooling = None,
-    layer_pooling: options.LayerPooling = None,
-    chroma: options.Chroma = None,
-    tokens: options.Tokens = None,
-    spread: options.Spread = None,
-    spread_order: options.SpreadOrder = None,
-    spread_layers: options.SpreadLayers = None,
-    layer_scale: options.LayerScale = None,
-    structure: options.Structure = None,
-    colour: options.Colour = None,
-    tint: options.Tint = None,
-    seed: options.Seed = None,
+    fields: dict[str, Any],
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
@@ -55,27 +40,7 @@ def score(
     if map is not None:
         check_destination(map, (reference, distorted))
     images = read_pair(reference, distorted)
-    overrides = options.given(
-        backbone=backbone,
-        features=features,
-        layers=layers,
-        distance=distance,
-        input=input,
-        normalisation=normalisation,
-        position_pooling=position_pooling,
-        layer_pooling=layer_pooling,
-        chroma=chroma,
-        tokens=tokens,
-        spread=spread,
-        spread_order=spread_order,
-        spread_layers=spread_layers,
-        layer_scale=layer_scale,
-        structure=structure,
-        colour=colour,
-        tint=tint,
-        seed=seed,
-    )
-    ready = create_metric(metric, weights=weights, device=device, precision=precision, **overrides)
+    ready = create_metric(metric, weights=weights, device=device, precision=precision, **fields)
     result = score_images(ready, *images, with_layers=per_layer, with_map=map is not None)
     if map is not None and result.map is not None:
         try:

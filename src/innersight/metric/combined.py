@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -119,7 +119,7 @@ class CombinedMetric(nn.Module):
     def citation(self) -> str:
         """One line to quote beside a number: everything that decided it."""
         parts = "; ".join(member.citation.partition(": ")[2] for member in self.members.values())
-        return f"innersight {__version__} {self.name}, mean of {' and '.join(self.members)}: {parts}"
+        return f"innersight {__version__} {self.name}, mean of all terms of {' and '.join(self.members)}: {parts}"
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decided a score, in JSON types."""
@@ -132,7 +132,11 @@ class CombinedMetric(nn.Module):
         }
 
 
-def shares_of(metric: PairMetric | CombinedMetric) -> tuple[float, ...]:
+AnyMetric: TypeAlias = PairMetric | CombinedMetric
+"""What a list of pairs can be scored by."""
+
+
+def shares_of(metric: AnyMetric) -> tuple[float, ...]:
     """Return what each of `members_of` counts in the score; together 1."""
     if not isinstance(metric, CombinedMetric):
         return (1.0,)
@@ -140,6 +144,6 @@ def shares_of(metric: PairMetric | CombinedMetric) -> tuple[float, ...]:
     return tuple(weight / sum(weights) for weight in weights)
 
 
-def members_of(metric: PairMetric | CombinedMetric) -> tuple[PairMetric, ...]:
+def members_of(metric: AnyMetric) -> tuple[PairMetric, ...]:
     """Return the metrics whose scores' weighted mean a metric's score is: its members, or itself alone."""
     return tuple(metric.members.values()) if isinstance(metric, CombinedMetric) else (metric,)

@@ -16,10 +16,10 @@ from innersight.metric.config import MetricConfig
 _CELLS = 8
 """How many cells the picture is averaged over along its short side."""
 
-_LOG_FLOOR = 1e-5
+LOG_FLOOR = 1e-5
 """Where the logarithm of a term turns linear; of a scale-free distance, a third of a percent of amplitude."""
 
-_TINT_POWER = 4
+TINT_POWER = 4
 """Of the mean over positions of the tint: small wrong spots of colour are seen before a faint cast."""
 
 
@@ -121,7 +121,7 @@ class Terms:
     ) -> torch.Tensor:
         if layer == self.tint:
             positions = tint(reference, distorted).flatten(1)
-            pooled = power_at_zero_flat(positions.pow(_TINT_POWER).mean(1), 1 / _TINT_POWER)
+            pooled = power_at_zero_flat(positions.pow(TINT_POWER).mean(1), 1 / TINT_POWER)
             return self._tint * self._scale(pooled)
         parts = []
         if layer in self._compared:
@@ -144,7 +144,7 @@ class Terms:
                 return self.rule(reference[:, None], distorted[:, None], self._config.seed)
 
     def _scale(self, values: torch.Tensor) -> torch.Tensor:
-        return torch.log1p(values / _LOG_FLOOR) if self._config.layer_scale == "log" else values
+        return torch.log1p(values / LOG_FLOOR) if self._config.layer_scale == "log" else values
 
     def _shares(self, layers: tuple[int, ...], weight: float) -> dict[int, float]:
         """Return what each layer's number is multiplied by."""

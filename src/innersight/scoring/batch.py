@@ -8,8 +8,7 @@ from pathlib import Path
 
 from innersight.errors import ImageError
 from innersight.images.perturbing import Perturbation
-from innersight.metric.combined import CombinedMetric
-from innersight.metric.contract import PairMetric
+from innersight.metric.combined import AnyMetric
 from innersight.scoring.cache import FeatureCache
 from innersight.scoring.engine import Auto, Engine
 from innersight.scoring.lists import PairList
@@ -41,7 +40,7 @@ class BatchOutcome:
 
 def score_list(
     pairs: PairList,
-    metrics: Mapping[str, PairMetric | CombinedMetric],
+    metrics: Mapping[str, AnyMetric],
     out: str | Path,
     *,
     resume: bool = False,

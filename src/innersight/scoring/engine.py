@@ -17,8 +17,7 @@ import torch
 from innersight.errors import ArgumentError, InnersightError
 from innersight.images.perturbing import Perturbation
 from innersight.images.reading import read_size
-from innersight.metric.combined import CombinedMetric
-from innersight.metric.contract import PairMetric
+from innersight.metric.combined import AnyMetric
 from innersight.scoring.cache import FeatureCache
 from innersight.scoring.sights import RowScore, Seen, Sights
 
@@ -39,7 +38,7 @@ _IN_FLIGHT = 8  # chunks a worker, so that none runs dry while the planner waits
 
 def score_pairs(
     pairs: Iterable[tuple[str | Path, str | Path]],
-    metrics: Mapping[str, PairMetric | CombinedMetric],
+    metrics: Mapping[str, AnyMetric],
     *,
     with_layers: bool = False,
     memory_limit: int = 2 << 30,
@@ -110,7 +109,7 @@ class Engine:
 
     def __init__(
         self,
-        metrics: Mapping[str, PairMetric | CombinedMetric],
+        metrics: Mapping[str, AnyMetric],
         *,
         with_layers: bool = False,
         memory_limit: int = 2 << 30,

@@ -16,7 +16,7 @@ from innersight.errors import ImageError, InnersightError
 from innersight.images.checking import check_same_size
 from innersight.images.perturbing import Perturbation
 from innersight.images.reading import read_image
-from innersight.metric.combined import CombinedMetric, members_of, shares_of
+from innersight.metric.combined import AnyMetric, members_of, shares_of
 from innersight.metric.contract import PairMetric
 from innersight.metric.views import Views
 from innersight.scoring.cache import FeatureCache
@@ -85,7 +85,7 @@ class Sights:
 
     def __init__(
         self,
-        metrics: Mapping[str, PairMetric | CombinedMetric],
+        metrics: Mapping[str, AnyMetric],
         *,
         with_layers: bool,
         together: bool,
