@@ -38,6 +38,9 @@ CHANGES = {
         "normalisation=backbone",
         "input=short=192",
         "input=short=384",
+        "input=window=224,stride=160",
+        "lite+lite:input=short=192",
+        "lite+lite:input=short=384",
     ),
     "vit": (
         *COMMON,
@@ -60,7 +63,9 @@ def main() -> None:
     parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
     parser.add_argument("--weights", type=Path)
     arguments = parser.parse_args()
-    names = [arguments.preset, *(f"{arguments.preset}:{change}" for change in CHANGES[arguments.preset])]
+    names = [arguments.preset]
+    for change in CHANGES[arguments.preset]:  # a field, or several sights joined
+        names.append(change if "+" in change else f"{arguments.preset}:{change}")
     metrics, _ = create_contestants(names, weights=arguments.weights, runtime="auto")
     with tempfile.TemporaryDirectory() as folder:
         results = (
