@@ -118,9 +118,7 @@ def test_a_metric_named_twice_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "expected"), [("psnr", 0.697), ("fsim", 0.861), ("vsi", 0.899), ("gmsd", 0.826), ("ms-ssim", 0.77)]
-)
+@pytest.mark.parametrize(("name", "expected"), [("vsi", 0.899), ("gmsd", 0.826), ("ms-ssim", 0.77)])
 def test_rivals_agree_with_people_on_the_tid2013_part_as_is_known_of_them(
     shared: Path, tmp_path: Path, name: str, expected: float
 ) -> None:
