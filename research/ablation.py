@@ -12,6 +12,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from terms import add_sets
+
 from innersight.bench.run import create_contestants, run_bench
 from innersight.datasets.registry import open_dataset
 from innersight.images.perturbing import Perturbation
@@ -59,8 +61,7 @@ CHANGES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", choices=CHANGES)
-    parser.add_argument("--tid2013", type=Path, required=True, help="where TID2013 is unpacked")
-    parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
+    add_sets(parser)
     parser.add_argument("--weights", type=Path)
     arguments = parser.parse_args()
     names = [arguments.preset]

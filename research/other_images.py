@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
 from scipy.stats import rankdata
-from strengths import DISTORTIONS, tensor
+from strengths import DISTORTIONS, measure
 
 from innersight.bench.run import create_contestants
 from innersight.evaluation.correlation import srcc
@@ -30,18 +29,10 @@ CONSENSUS = ("fsim", "vsi", "haarpsi", "mdsi")
 """Those that agree best with people on TID2013 and LIVE, see docs/results.md."""
 
 
-@torch.inference_mode()
 def worseness(metric: AnyMetric, photographs: list[Image.Image]) -> dict[str, Floats]:
     """By distortion, all photographs and strengths; larger is worse."""
     sign = -1 if metric.higher_is_better else 1
-    found = {}
-    for name, (distort, strengths) in DISTORTIONS.items():
-        scores = []
-        for photograph in photographs:
-            seen = metric.look(tensor(photograph))
-            scores += [metric.compare(seen, metric.look(tensor(distort(photograph, s)))).item() for s in strengths]
-        found[name] = sign * np.array(scores)
-    return found
+    return {name: sign * np.ravel(scores) for name, (scores, _) in measure(metric, photographs).items()}
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ import torch
 from PIL import Image, ImageFilter
 
 import innersight
+from innersight.metric.combined import AnyMetric
 
 
 def coded(image: Image.Image, **options: object) -> Image.Image:
@@ -70,7 +71,7 @@ def tensor(image: Image.Image) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def measure(metric: innersight.Metric, photographs: list[Image.Image]) -> dict[str, tuple[list[list[float]], int]]:
+def measure(metric: AnyMetric, photographs: list[Image.Image]) -> dict[str, tuple[list[list[float]], int]]:
     """Return each distortion's scores (by photograph, by strength) and its inversions."""
     found = {}
     for name, (distort, strengths) in DISTORTIONS.items():

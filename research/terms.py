@@ -12,7 +12,7 @@ agree better. `weights.py` tries weights on the numbers saved.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,28 @@ def numbers(metric: Metric, r: Views, d: Views) -> Iterator[tuple[str, float]]:
                 yield f"{name} spread {order}", spread(a, b, order).item()
 
 
+def add_sets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tid2013", type=Path, required=True, help="where TID2013 is unpacked")
+    parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
+
+
+def open_sets(arguments: argparse.Namespace) -> list[tuple[DataSet, Perturbation | None]]:
+    """What is `SHOWN`, in its order."""
+    tid, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
+    return [(tid, None), (tid, Perturbation("tra", 1)), (live, None)]
+
+
+def worse_of(dataset: DataSet) -> Floats:
+    """Opinions, turned so that larger is worse."""
+    opinions = np.array([pair.opinion for pair in dataset.pairs])
+    return opinions if dataset.opinion_direction == "lower-is-better" else -opinions
+
+
+def row(label: str, scores: Iterable[Floats], worse: Iterable[Floats]) -> str:
+    cells = (f"{srcc(values, bad):.3f}".replace("0.", ".") for values, bad in zip(scores, worse, strict=True))
+    return f"| {label} | {' | '.join(cells)} |"
+
+
 @torch.inference_mode()
 def measure(metric: Metric, dataset: DataSet, perturbation: Perturbation | None) -> dict[str, Floats]:
     found: dict[str, list[float]] = {}
@@ -88,13 +110,11 @@ def fit(terms: list[dict[str, Floats]], opinions: list[Floats]) -> dict[str, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="+")
-    parser.add_argument("--tid2013", type=Path, required=True, help="where TID2013 is unpacked")
-    parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
+    add_sets(parser)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--save", type=Path, metavar="FILE.npz", help="where to keep the numbers, as logarithms")
     arguments = parser.parse_args()
-    tid, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
-    sets = [(tid, None), (tid, Perturbation("tra", 1)), (live, None)]
+    sets = open_sets(arguments)
     texts = [f"{preset}:layers=all:colour=1:tint=1" for preset in arguments.presets]
     made = innersight.create_metrics(texts, weights=arguments.weights, runtime="auto")
     terms: list[dict[str, Floats]] = [{} for _ in sets]
@@ -102,10 +122,7 @@ def main() -> None:
         for found, (dataset, perturbation) in zip(terms, sets, strict=True):
             of_metric = measure(metric, dataset, perturbation)
             found.update({f"{preset} {name}": values for name, values in of_metric.items()})
-    worse = []
-    for dataset, _ in sets:
-        opinions = np.array([pair.opinion for pair in dataset.pairs])
-        worse.append(opinions if dataset.opinion_direction == "lower-is-better" else -opinions)
+    worse = [worse_of(dataset) for dataset, _ in sets]
     if arguments.save:
         kept = {
             f"{shown} {name}": values
@@ -115,17 +132,11 @@ def main() -> None:
         np.savez(arguments.save, **kept, **{f"{shown} worse": bad for shown, bad in zip(SHOWN, worse, strict=True)})
     print("| term | TID2013 | TID2013 shifted | LIVE |\n|---|---|---|---|")
 
-    def show(name: str, columns: list[Floats]) -> None:
-        cells = (f"{srcc(values, bad):.3f}".replace("0.", ".") for values, bad in zip(columns, worse, strict=True))
-        print(f"| {name} | {' | '.join(cells)} |")
-
     for name in terms[0]:
-        show(name, [found[name] for found in terms])
+        print(row(name, [found[name] for found in terms], worse))
     weights = fit([terms[0], terms[2]], [worse[0], worse[2]])
-    show(
-        f"all {len(terms[0])} terms, weights fitted to these opinions",
-        [np.sum([weight * found[name] for name, weight in weights.items()], axis=0) for found in terms],
-    )
+    fitted = [np.sum([weight * found[name] for name, weight in weights.items()], axis=0) for found in terms]
+    print(row(f"all {len(terms[0])} terms, weights fitted to these opinions", fitted, worse))
     print("\nFitted: " + ", ".join(f"{weight:.3f} {name}" for name, weight in weights.items()))
 
 

@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from strengths import DISTORTIONS, tensor
+from terms import Floats, add_sets, open_sets, row, worse_of
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 import innersight
+from innersight.backbones.features import resolve_layers
 from innersight.datasets.dataset import DataSet
-from innersight.datasets.registry import open_dataset
 from innersight.distances.aligned import l2
 from innersight.distances.spread import spread
 from innersight.distances.tint import tint
-from innersight.evaluation.correlation import srcc
 from innersight.images.perturbing import Perturbation
 from innersight.images.resizing import fit_short_side
 from innersight.metric.module import Metric
@@ -34,12 +33,11 @@ from innersight.metric.terms import LOG_FLOOR, TINT_POWER
 from innersight.metric.views import Views
 from innersight.scoring.pair import read_pair
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Choice: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 LITE = innersight.PRESETS["lite"]
-DEEP = (2, 3, 4)
-"""The layers that the spread of `lite` is taken over."""
+DEEP = resolve_layers(LITE.spread_layers, 5)
+"""The layers that its spread is taken over, of five."""
 
 
 def norm(values: torch.Tensor, power: float) -> torch.Tensor:
@@ -208,8 +206,7 @@ def weighed(
 @torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tid2013", type=Path, required=True, help="where TID2013 is unpacked")
-    parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
+    add_sets(parser)
     parser.add_argument("--photographs", type=Path, required=True, help="a folder of .png, no opinions needed")
     arguments = parser.parse_args()
     every = "layers=all:colour=1:tint=1"
@@ -229,18 +226,13 @@ def main() -> None:
     structure = structures(metric, photographs)
     known = measure({"smooth": metric.look}, distorted(photographs), structure)
     units = {name.removeprefix("smooth "): np.median(values) for name, values in known.items()}
-    tid, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
-    sets = [(tid, None), (tid, Perturbation("tra", 1)), (live, None)]
+    sets = open_sets(arguments)
     found = [measure(looks, pairs_of(dataset, perturbation), structure) for dataset, perturbation in sets]
-    worse = []
-    for dataset, _ in sets:
-        opinions = np.array([pair.opinion for pair in dataset.pairs])
-        worse.append(opinions if dataset.opinion_direction == "lower-is-better" else -opinions)
+    worse = [worse_of(dataset) for dataset, _ in sets]
     print("| in its place | TID2013 | TID2013 shifted | LIVE |\n|---|---|---|---|")
 
     def show(label: str, scores: Callable[[dict[str, Floats]], Floats]) -> None:
-        cells = (srcc(scores(one), bad) for one, bad in zip(found, worse, strict=True))
-        print(f"| {label} | {' | '.join(f'{cell:.3f}'.replace('0.', '.') for cell in cells)} |")
+        print(row(label, [scores(one) for one in found], worse))
 
     show("`lite`", weighed)
     for name in structure:

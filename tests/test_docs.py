@@ -49,6 +49,29 @@ def test_every_command_line_option_in_the_readme_exists() -> None:
         assert used <= known
 
 
+def agreement_on(page: str, columns: tuple[int, ...]) -> dict[str, list[str]]:
+    """The first table of SRCC of a page: numbers without their intervals, by the metric's name."""
+    lines = iter((ROOT / page).read_text().splitlines())
+    next(line for line in lines if line.startswith("| metric |"))
+    found = {}
+    for line in lines:
+        if not line.startswith("|"):
+            return found
+        cells = [cell.strip() for cell in line.split("|")]
+        if not cells[1].startswith("-"):
+            name = cells[1].split(",")[0].strip("`").lower()
+            found[name] = [cells[column].split()[0] for column in columns]
+    return found
+
+
+def test_every_page_gives_the_agreement_of_results_md() -> None:
+    plain = agreement_on("docs/results.md", (2, 3))
+    readme = agreement_on("README.md", (2, 4))
+    assert {"lite", "vit", "best", "vsi", "psnr"} <= readme.keys()
+    for page in (readme, agreement_on("docs/presets.md", (2, 4))):
+        assert page.items() <= plain.items()
+
+
 @pytest.mark.slow
 def test_the_demo_scores_rise_and_its_heat_map_is_written(tmp_path: Path) -> None:
     done = subprocess.run(
