@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             if path.suffix.lower() == ".csv":
                 reader = csv.DictReader(file, strict=True)
+                _refuse_repeated(reader.fieldnames or (), path)
                 for row in reader:
                     if None in row or None in row.values():
                         raise ArgumentError(
@@ -50,12 +53,54 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 return
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    value = json.loads(line)
-                    if not isinstance(value, dict):
-                        raise ArgumentError(f"'{path}', line {number}: not a JSON object.")
-                    yield number, value
-    except (csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+                    yield number, _read_object(line, f"'{path}', line {number}")
+    except (csv.Error, UnicodeDecodeError) as error:
         raise ArgumentError(f"'{path}' can't be read as {path.suffix.lower()[1:]}: {error}") from error
+
+
+def _refuse_repeated(columns: Iterable[str], path: Path) -> None:
+    repeated = [column for column, times in Counter(columns).items() if times > 1]
+    if repeated:
+        raise ArgumentError(
+            f"'{path}': each column needs a name of its own, but {repeated[0]!r} is there more than once: rename one."
+        )
+
+
+def _read_object(line: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(
+            line, object_pairs_hook=_distinct_keys, parse_constant=_finite_number, parse_float=_finite_number
+        )
+        if "\\u" in line:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair fails here
+    except RecursionError:
+        raise ArgumentError(
+            f"{where}: brackets are nested too deep to be read. Remove or shorten that value."
+        ) from None
+    except UnicodeEncodeError:
+        raise ArgumentError(
+            f"{where}: text has to be valid Unicode, but it holds half of a surrogate pair. Correct that value."
+        ) from None
+    except ValueError as error:
+        raise ArgumentError(f"{where} can't be read as jsonl: {first_line(error)}") from error
+    if not isinstance(value, dict):
+        raise ArgumentError(f"{where}: not a JSON object.")
+    return value
+
+
+def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        repeated = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ValueError(f"each key needs a name of its own, but {repeated!r} is there more than once: rename one.")
+    return value
+
+
+def _finite_number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"numbers have to be finite, but got {text}: use null or a finite number.")
+    return value
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -65,6 +110,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
     try:
         with parquet.ParquetFile(path) as file:
+            _refuse_repeated(file.schema_arrow.names, path)
             batches = file.iter_batches(batch_size=_PARQUET_ROWS)
             yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
     except (pyarrow.ArrowException, OSError) as error:

@@ -116,3 +116,8 @@ class TestFolders:
         (tmp_path / "empty").mkdir()
         with pytest.raises(ArgumentError, match="holds no image"):
             pair_folders(folders[0], tmp_path / "empty")
+
+
+def test_a_path_with_a_nul_byte_is_one_clear_error_fault_33(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="line 2: the path in 'distorted' holds a NUL byte"):
+        open_list(write(tmp_path / "a.csv", "reference,distorted\na.png,b\0.png\n"))

@@ -53,6 +53,11 @@ class PairList:
                             f"'{self.source}', line {number}: no {column!r}; there is ({', '.join(map(str, row))}). "
                             "Name the columns with --reference-column and --distorted-column."
                         )
+                    if "\0" in row[column]:
+                        raise ArgumentError(
+                            f"'{self.source}', line {number}: the path in {column!r} holds a NUL byte, which no file's "
+                            "name can. Correct that path."
+                        )
                 yield row
 
     def columns(self) -> list[str]:
