@@ -169,3 +169,42 @@ def test_an_output_that_will_not_do_is_refused_before_the_work(tmp_path: Path) -
     ):
         with pytest.raises(ArgumentError, match=message):
             check_output(tmp_path / name, pairs, columns)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[1]",
+        b"null",
+        b'{"row": -1, "scores": {}, "per_layer": {}, "error": null}',
+        b'{"row": true, "scores": {}, "per_layer": {}, "error": null}',
+        b'{"row": 99999999999999999999, "scores": {}, "per_layer": {}, "error": null}',
+        b'{"row": 1}',
+        b'{"row": 1, "scores": 7, "per_layer": {}, "error": null}',
+        b'{"row": 2, "scores": {}, "per_layer": {}, "error": null}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_damaged_line_of_a_journal_is_one_clear_error_fault_35(tmp_path: Path, line: bytes) -> None:
+    path = written(tmp_path / "out.csv").path
+    whole = path.read_bytes().splitlines()
+    for number in (1, 3):
+        path.write_bytes(b"\n".join([*whole[: number - 1], line, *whole[number:]]) + b"\n")
+        before = path.read_bytes()
+        with pytest.raises(ArgumentError, match="--overwrite") as error:
+            Journal(tmp_path / "out.csv", RUN, resume=True, overwrite=False)
+        assert "\n" not in str(error.value)
+        assert f"line {number}: " in str(error.value) or (number == 1 and "another run" in str(error.value))
+        assert path.read_bytes() == before
+
+
+def test_what_changed_is_shown_in_short_fault_35(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    written(out)
+    with pytest.raises(ArgumentError) as error:
+        Journal(out, {"list": "sha256:1", "metrics": [list(range(1000))]}, resume=True, overwrite=False)
+    assert "metrics was {'lite': {'layers': [0, 1]" in str(error.value)
+    assert len(str(error.value)) < 300 + len(str(out))

@@ -16,6 +16,8 @@ from innersight.scoring.lists import PairList
 from innersight.scoring.sights import RowScore
 from innersight.tables import TABLE_SUFFIXES, require_parquet
 
+_MOST_ROWS = 1 << 28  # of a list; a journal that names a later row is damaged
+_SHOWN = 60  # characters of a value that an error shows
 _PARQUET_ROWS = 16_384  # of a row group, which is what is in memory at once
 
 
@@ -33,7 +35,7 @@ class Journal:
 
     Raises:
         ArgumentError: If there is an output or a journal and neither option is given, if both are, or if the journal to
-            resume is of another run; it says what changed.
+            resume is damaged or of another run; it says where, or what changed.
     """
 
     def __init__(self, out: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -76,13 +78,46 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 if whole == 0:
-                    _refuse_another_run(json.loads(line), self._run, self.path)
+                    _refuse_another_run(self._read_line(line, 1), self._run, self.path)
                 else:
-                    self._lines.add(json.loads(line)["row"], whole)
+                    self._lines.add(self._read_row(line, self.done + 2)[0], whole)
                 whole += len(line)
         if whole == 0:
             raise ArgumentError(f"'{self.path}' holds no run to resume: use --overwrite.")
         os.truncate(self.path, whole)
+
+    def _read_line(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise self._damaged(number)
+        return value
+
+    def _read_row(self, line: bytes, number: int) -> tuple[int, RowScore]:
+        value = self._read_line(line, number)
+        row, error = value.get("row"), value.get("error")
+        scores, layers = value.get("scores"), value.get("per_layer")
+        if (
+            type(row) is not int
+            or not 0 <= row < _MOST_ROWS
+            or row in self
+            or not isinstance(scores, dict)
+            or not isinstance(layers, dict)
+            or not (error is None or isinstance(error, str))
+        ):
+            raise self._damaged(number)
+        return row, RowScore(scores, layers, error)
+
+    def _damaged(self, number: int) -> ArgumentError:
+        return ArgumentError(
+            f"'{self.path}', line {number}: each line has to be one that a run wrote, but this one is damaged or of "
+            "something else. Remove that line and use --resume, or start anew with --overwrite."
+            if number > 1
+            else f"'{self.path}', line 1: has to say which run the journal is of, but it is damaged or of something "
+            "else. Start anew with --overwrite."
+        )
 
     def add(self, row: int, result: RowScore) -> None:
         """Keep the result of one more row, by its number from 0."""
@@ -150,7 +185,7 @@ def read_record(out: Path, run: Mapping[str, Any]) -> tuple[int, int] | None:
     try:
         record = json.loads(_record_of(out).read_text(encoding="utf-8"))
         there, rows, failed = record["run"], int(record["rows"]), int(record["failed"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RecursionError, OSError, ValueError, KeyError, TypeError):
         raise ArgumentError(f"'{out}' is there without a record of its run: use --overwrite.") from None
     _refuse_another_run(there, run, out)
     return rows, failed
@@ -171,7 +206,12 @@ def _differences(there: Any, here: Any, where: str) -> Iterator[str]:
         for key in sorted({*there, *here}):
             yield from _differences(there.get(key), here.get(key), f"{where}.{key}" if where else key)
     elif there != here:
-        yield f"{where} was {there!r}, is {here!r}"
+        yield f"{where or 'the run'} was {_shortened(there)}, is {_shortened(here)}"
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
 
 
 def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
