@@ -77,7 +77,7 @@ class InputPolicy:
         values: dict[str, int] = {}
         for part in text.split(","):
             key, _, number = (piece.strip() for piece in part.partition("="))
-            if key not in _KEYS or key in values or not number.isdecimal() or len(number) > 9:
+            if key not in _KEYS or key in values or not (number.isascii() and number.isdecimal()) or len(number) > 9:
                 raise ArgumentError(
                     "Argument `input` must be 'native' or a list such as 'short=256', 'window=224,stride=200', "
                     f"but got {text!r}."

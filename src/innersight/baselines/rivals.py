@@ -177,7 +177,8 @@ def create_rival(name: str, device: torch.device | None = None) -> Rival:
         raise unknown_name("rival", name, RIVALS)
     if importlib.util.find_spec("piq") is None:
         raise ArgumentError(f"The metric {name!r} needs piq: pip install 'innersight[baselines]'.")
-    entry, target = RIVALS[name], device or torch.device("cpu")
+    # A tensor names its device with an index: `cuda` becomes `cuda:0`, which tensors of images are compared with.
+    entry, target = RIVALS[name], torch.empty(0, device=device or "cpu").device
     function = getattr(importlib.import_module("piq"), entry.function)
     if not entry.trained:
         return Rival(entry, partial(function, data_range=1.0, reduction="none"), target)

@@ -107,7 +107,7 @@ def batch(
 
 
 def _bytes(option: str, text: str) -> int:
-    match = re.fullmatch(r"(\d{1,12})\s*(|K|M|G|KI|MI|GI)B?", text.strip().upper())
+    match = re.fullmatch(r"([0-9]{1,12})\s*(|K|M|G|KI|MI|GI)B?", text.strip().upper())
     if match is None:
         raise ArgumentError(f"Option {option} takes a size such as 500MB, 2GB or 1GiB, but got {text!r}.")
     return int(match[1]) * _UNITS[match[2]]
@@ -116,6 +116,6 @@ def _bytes(option: str, text: str) -> int:
 def _number(option: str, text: str) -> int | Literal["auto"]:
     if text == "auto":
         return "auto"
-    if re.fullmatch(r"[1-9]\d{0,5}", text) is None:
+    if re.fullmatch(r"[1-9][0-9]{0,5}", text) is None:
         raise ArgumentError(f"Option {option} takes auto or a whole number from 1, but got {text!r}.")
     return int(text)

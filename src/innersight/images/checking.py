@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from innersight.errors import ArgumentError, ImageError
@@ -10,7 +12,9 @@ _ROUNDING = 1e-4
 """How far past [0, 1] a value may lie: what float rounding in a resize or a decoder leaves behind."""
 
 
-def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device: torch.device) -> None:
+def check_images(
+    name: str, images: torch.Tensor, *, dtype: torch.dtype, device: torch.device, check_range: bool = True
+) -> None:
     """Check one batch of images.
 
     Args:
@@ -18,6 +22,7 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
         images: Expected to be floats of shape (N, 3, H, W) in [0, 1].
         dtype: The dtype that is computed in.
         device: The device that is computed on.
+        check_range: Check the values too. This waits for the device; it is skipped while torch compiles or exports.
 
     Raises:
         ArgumentError: Naming the argument, what is allowed, what came, and the next step.
@@ -28,6 +33,13 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
         innersight.errors.ArgumentError: Argument `reference` must hold values in [0, 1], but got ... to .... These
         look like 0..255 values: divide by 255.
     """
+    _check_form(name, images, dtype, device)
+    if check_range:
+        _check_range({name: images})
+
+
+def _check_form(name: str, images: torch.Tensor, dtype: torch.dtype, device: torch.device) -> None:
+    """Check all that can be known without a look at the values."""
     if not isinstance(images, torch.Tensor):
         raise ArgumentError(
             f"Argument `{name}` must be a torch.Tensor of shape (N, 3, H, W), but got {type(images).__name__}. "
@@ -60,11 +72,19 @@ def check_images(name: str, images: torch.Tensor, *, dtype: torch.dtype, device:
             f"Argument `{name}` must be on {device} as the metric is, but got {images.device}. "
             f"Use images.to('{device}'), or metric.to('{images.device}')."
         )
-    low, high = (value.item() for value in images.detach().aminmax())
-    if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN fails every comparison
-        raise ArgumentError(
-            f"Argument `{name}` must hold values in [0, 1], but got {low:.6g} to {high:.6g}.{_range_hint(low, high)}"
-        )
+
+
+def _check_range(batches: Mapping[str, torch.Tensor]) -> None:
+    """Check the values of all batches with one transfer from the device."""
+    if torch.compiler.is_compiling():  # a value can't decide anything while a graph is recorded
+        return
+    extremes = torch.stack([value for images in batches.values() for value in images.detach().aminmax()]).tolist()
+    for name, low, high in zip(batches, extremes[::2], extremes[1::2], strict=True):
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN fails every comparison
+            raise ArgumentError(
+                f"Argument `{name}` must hold values in [0, 1], but got {low:.6g} to {high:.6g}."
+                f"{_range_hint(low, high)}"
+            )
 
 
 def _range_hint(low: float, high: float) -> str:
@@ -79,7 +99,14 @@ def _range_hint(low: float, high: float) -> str:
     return " Undo any mean/std normalisation: plain sRGB is expected."
 
 
-def check_pair(reference: torch.Tensor, distorted: torch.Tensor, *, dtype: torch.dtype, device: torch.device) -> None:
+def check_pair(
+    reference: torch.Tensor,
+    distorted: torch.Tensor,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    check_range: bool = True,
+) -> None:
     """Check both batches (see `check_images`) and that they have one shape.
 
     Raises:
@@ -92,13 +119,15 @@ def check_pair(reference: torch.Tensor, distorted: torch.Tensor, *, dtype: torch
         innersight.errors.ArgumentError: Arguments `reference` and `distorted` must have one shape, but got (1, 3, 8, 8)
         and (1, 3, 8, 9). Nothing is resized, cropped or broadcast silently.
     """
-    check_images("reference", reference, dtype=dtype, device=device)
-    check_images("distorted", distorted, dtype=dtype, device=device)
+    _check_form("reference", reference, dtype, device)
+    _check_form("distorted", distorted, dtype, device)
     if reference.shape != distorted.shape:
         raise ArgumentError(
             f"Arguments `reference` and `distorted` must have one shape, but got {tuple(reference.shape)} and "
             f"{tuple(distorted.shape)}. Nothing is resized, cropped or broadcast silently."
         )
+    if check_range:
+        _check_range({"reference": reference, "distorted": distorted})
 
 
 def check_same_size(reference: tuple[int, int], distorted: tuple[int, int], names: tuple[str, str]) -> None:

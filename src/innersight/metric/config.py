@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
@@ -22,6 +23,7 @@ WEIGHTS = ("structure", "spread", "colour", "tint")
 """The fields that hold the weight of a term."""
 
 _MOST_WEIGHT = 100.0
+_LAYERS = re.compile(r"last-[0-9]{1,6}| *-?[0-9]{1,6} *(, *-?[0-9]{1,6} *)*")
 
 
 @dataclass(frozen=True)
@@ -169,12 +171,11 @@ def parse_layers(layers: int | Sequence[int] | str | None, argument: str = "laye
         return tuple(int(index) for index in layers)
     if layers == "all":
         return None
-    try:
-        if layers.startswith("last-"):
-            return int(layers.removeprefix("last-"))
-        return tuple(int(part) for part in layers.split(","))
-    except ValueError:
-        raise wrong from None
+    if _LAYERS.fullmatch(layers) is None:
+        raise wrong
+    if layers.startswith("last-"):
+        return int(layers.removeprefix("last-"))
+    return tuple(int(part) for part in layers.split(","))
 
 
 def parse_number(argument: str, number: float | str) -> float:
@@ -188,8 +189,10 @@ def parse_number(argument: str, number: float | str) -> float:
         (0.5, 1.0)
     """
     try:
+        if isinstance(number, str) and (not number.isascii() or "_" in number):
+            raise ValueError(number)  # float() also reads digits of other scripts, and 1_0
         return float(number)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError(f"Argument `{argument}` must be a number, but got {number!r}.") from None
 
 

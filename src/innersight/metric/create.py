@@ -31,6 +31,7 @@ def create_metric(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
     runtime: str = "torch",
+    validate: bool = True,
     **overrides: Unpack[Overrides],
 ) -> Metric | CombinedMetric:
     """Make a metric: a torch module, frozen, in evaluation mode.
@@ -46,6 +47,8 @@ def create_metric(
         runtime: What runs the network: `torch`, `torch-compile`, `openvino` (CPU), or `auto`: OpenVINO where it fits
             and is installed. OpenVINO takes one core a call, and the others for calls from other threads, as
             `score_pairs` makes them.
+        validate: Check that pixel values lie in [0, 1], at the cost of one wait for the device a call. False skips this
+            check, for training loops; shapes, dtypes and devices are checked all the same.
         **overrides: Fields of `innersight.MetricConfig` to change, one by one: backbone, features, layers, input,
             normalisation, distance, layer_pooling, position_pooling, chroma, tokens, spread, spread_order,
             spread_layers, layer_scale, structure, colour, tint, seed. `input` takes its text form too, `layers` and
@@ -65,7 +68,13 @@ def create_metric(
         ((2, 3, 4, 5, 6), 'channel-cos')
     """
     (ready,) = create_metrics(
-        [metric], weights=weights, device=device, precision=precision, runtime=runtime, **overrides
+        [metric],
+        weights=weights,
+        device=device,
+        precision=precision,
+        runtime=runtime,
+        validate=validate,
+        **overrides,
     ).values()
     return ready
 
@@ -77,6 +86,7 @@ def create_metrics(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
     runtime: str = "torch",
+    validate: bool = True,
     **overrides: Unpack[Overrides],
 ) -> dict[str, Metric | CombinedMetric]:
     """Make several metrics that share their networks.
@@ -87,6 +97,7 @@ def create_metrics(
         device: See there.
         precision: See there.
         runtime: See there.
+        validate: See there.
         **overrides: For all of them; what is changed in a metric's own text comes first.
 
     Returns:
@@ -101,6 +112,8 @@ def create_metrics(
         >>> both["lite"].backbone is both["lite:distance=channel-cos"].backbone
         True
     """
+    if isinstance(metrics, str):
+        raise ArgumentError(f"Argument `metrics` must be a list of names, but got {metrics!r}. Use [{metrics!r}].")
     doubled = [name for index, name in enumerate(metrics) if name in metrics[:index]]
     if doubled:
         raise ArgumentError(f"Argument `metrics` must name each metric once, but got {doubled[0]!r} twice.")
@@ -127,7 +140,7 @@ def create_metrics(
             networks[built_for] = backbone, start_runtime(backbone, runtime, precision, target)
         backbone, running = networks[built_for]
         config = _drop_unused(config, backbone, asked)
-        made[text] = Metric(config, backbone, running).to(device=target, dtype=exact)
+        made[text] = Metric(config, backbone, running, validate=validate).to(device=target, dtype=exact)
     return {
         text: made[text] if texts == (text,) else CombinedMetric(text, {member: made[member] for member in texts})
         for text, texts in members.items()
@@ -167,7 +180,7 @@ def parse_metric(text: str) -> tuple[str, Overrides]:
                 f"A metric is a preset's name and fields changed in it, such as 'paper:distance=cos:layers=last-4', "
                 f"but got {text!r}."
             )
-        changes[field] = int(value) if field == "seed" and value.isdecimal() else value
+        changes[field] = int(value) if field == "seed" and _is_short_number(value) else value
     return preset, cast(Overrides, changes)
 
 
@@ -212,19 +225,22 @@ def find_device(device: str | torch.device) -> torch.device:
         >>> find_device("cpu")
         device(type='cpu')
     """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name = str(device)
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else str(device)
     if name.partition(":")[0] not in _DEVICES:
         raise ArgumentError(f"Argument `device` must be auto, cpu or cuda (cuda:1, ...), but got {device!r}.")
     try:
-        found = torch.device(name)
-        torch.empty(0, device=found)
+        # A tensor names its device with an index: `cuda` becomes `cuda:0`, which tensors of images are compared with.
+        found = torch.empty(0, device=torch.device(name)).device
     except (RuntimeError, AssertionError) as error:
         raise ArgumentError(
             f"Argument `device`: there is no {name} here ({first_line(error)}); use auto or cpu."
         ) from None
     return found
+
+
+def _is_short_number(text: str) -> bool:
+    """Tell whether a text is a whole number in ASCII digits; Python refuses to read one of thousands of digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(2**63))
 
 
 def _drop_unused(config: MetricConfig, backbone: Backbone, asked: Overrides) -> MetricConfig:

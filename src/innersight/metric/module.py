@@ -41,6 +41,7 @@ class Metric(nn.Module):
         config: The configuration; its poolings must be None exactly where its distance leaves nothing to pool.
         backbone: The network with its weights.
         runtime: What runs the network; torch unless told.
+        validate: Check that pixel values lie in [0, 1]. The check waits for the device; False skips it.
 
     Attributes:
         is_differentiable: True.
@@ -68,13 +69,26 @@ class Metric(nn.Module):
     is_differentiable = True
     higher_is_better = False
 
-    def __init__(self, config: MetricConfig, backbone: Backbone, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self, config: MetricConfig, backbone: Backbone, runtime: Runtime | None = None, *, validate: bool = True
+    ) -> None:
         super().__init__()
+        self.validate = validate
         self.config = config
         self.backbone = backbone
         self.runtime = runtime or Eager(backbone)
         self._terms = Terms(config, backbone)
         self.layers = self._terms.layers
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Metric:
+        """Move the metric to another device or to float64; keep its precision under `.half()` and `.bfloat16()`.
+
+        These are also called through an enclosing module. A score in 16 bits is another score.
+        """
+        moved = fn(self.backbone.mean)
+        if moved.dtype in (torch.float16, torch.bfloat16):
+            return super()._apply(lambda tensor: tensor.to(moved.device), recurse)
+        return super()._apply(fn, recurse)
 
     def train(self, mode: bool = True) -> Metric:  # noqa: ARG002
         """Stay in evaluation mode, also as part of a model that trains."""
@@ -140,12 +154,18 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for a score.
         """
-        check_images("images", images, dtype=self.dtype, device=self.device)
+        check_images("images", images, dtype=self.dtype, device=self.device, check_range=self.validate)
         kept = self.layers if layers is None else layers
         with _own_precision(self.device):
             prepared = self._prepare(images)
-            for features in self._see(prepared, kept):
-                yield Views(features, kept, images.shape[0], _size(prepared), self.sight)
+        parts = self._see(prepared, kept)
+        while True:
+            # The caller's autocast state is restored before each yield: a generator may be left at any of them.
+            with _own_precision(self.device):
+                features = next(parts, None)
+            if features is None:
+                return
+            yield Views(features, kept, images.shape[0], _size(prepared), self.sight)
 
     def compare(self, reference: Views, distorted: Views) -> torch.Tensor:
         """Score what was seen by `look`: the same scores as of the images, within rounding.
@@ -225,7 +245,7 @@ class Metric(nn.Module):
                 f"{whose(self.config, self.backbone)} has none. Use distance='l2', 'rel-l2' or 'channel-cos' with "
                 "features='intermediate'."
             )
-        check_pair(reference, distorted, dtype=self.dtype, device=self.device)
+        check_pair(reference, distorted, dtype=self.dtype, device=self.device, check_range=self.validate)
         with _own_precision(self.device):
             r, d = self._prepare(reference), self._prepare(distorted)
             return to_size(self._map(rule, r, d), _size(reference))
@@ -423,7 +443,7 @@ class Metric(nn.Module):
 
     def _compare_images(self, reference: torch.Tensor, distorted: torch.Tensor, function: _Comparison) -> torch.Tensor:
         """Compare images window by window, holding the features of a few windows only."""
-        check_pair(reference, distorted, dtype=self.dtype, device=self.device)
+        check_pair(reference, distorted, dtype=self.dtype, device=self.device, check_range=self.validate)
         with _own_precision(self.device):
             # The two pass separately: in one batch, equal images could differ by rounding.
             seen = (self._see(self._prepare(images), self.layers) for images in (reference, distorted))

@@ -119,9 +119,16 @@ class Engine:
         ahead: int = PLANNED_TOGETHER,
         perturbation: Perturbation | None = None,
     ) -> None:
-        for name, number in (("memory_limit", memory_limit), ("workers", workers), ("batch_size", batch_size)):
-            if number != "auto" and (type(number) is not int or number < 1):
-                raise ArgumentError(f"Argument `{name}` must be a whole number from 1, but got {number!r}.")
+        if not isinstance(metrics, Mapping):
+            raise ArgumentError(
+                f"Argument `metrics` must be a dictionary of metrics by name, but got {type(metrics).__name__}: use "
+                "innersight.create_metrics(['lite']), or {'lite': metric}."
+            )
+        for name, number in (("workers", workers), ("batch_size", batch_size)):
+            if number != "auto":
+                _check_whole(name, number)
+        _check_whole("memory_limit", memory_limit)
+        _check_whole("ahead", ahead)
         on_gpu = any(metric.device.type == "cuda" for metric in metrics.values())
         threads = torch.get_num_threads()
         most = min(os.cpu_count() or 1, _MOST_GPU_WORKERS) if on_gpu else threads
@@ -184,6 +191,11 @@ class Engine:
             planned = chain.from_iterable(groups)
             while chunk := list(islice(planned, self._batch)):
                 yield chunk
+
+
+def _check_whole(name: str, number: object) -> None:
+    if type(number) is not int or number < 1:
+        raise ArgumentError(f"Argument `{name}` must be a whole number from 1, but got {number!r}.")
 
 
 @dataclass
