@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,58 @@ def test_other_timm_families_give_features_through_windows(name: str) -> None:
     for layer in features.layers:
         assert layer.shape[0] == 2
         assert layer.ndim == (4 if features.kind == "maps" else 3)
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def default_device(name: str) -> Iterator[None]:
+    torch.set_default_device(name)
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+def check_built_under(defaults: Callable[[], AbstractContextManager[object]]) -> None:
+    """The backbone is the one built under torch's own defaults, and the caller's defaults hold again afterwards."""
+    expected = load_backbone("efficientnet-lite0")
+    with defaults():
+        before = torch.get_default_dtype(), torch.empty(()).device, torch.is_inference_mode_enabled()
+        net = load_backbone("efficientnet-lite0")
+        after = torch.get_default_dtype(), torch.empty(()).device, torch.is_inference_mode_enabled()
+    assert after == before
+    ours = dict(net.named_parameters()) | dict(net.named_buffers())
+    assert {"mean", "std"} <= ours.keys()
+    for key, value in (dict(expected.named_parameters()) | dict(expected.named_buffers())).items():
+        assert ours[key].dtype == value.dtype, key
+        assert ours[key].device == value.device, key
+        assert not ours[key].is_inference(), key
+        assert torch.equal(ours[key], value), key
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_built_as_float32_whatever_the_default_dtype_fault_04(dtype: torch.dtype) -> None:
+    check_built_under(lambda: default_dtype(dtype))
+
+
+def test_built_in_inference_mode_it_still_gives_gradients_fault_26() -> None:
+    check_built_under(torch.inference_mode)
+    with torch.inference_mode():
+        net = load_backbone("efficientnet-lite0")
+    images = torch.rand(1, 3, 64, 64, requires_grad=True)
+    net.intermediate(net.normalise(images), (0,)).layers[0].sum().backward()
+    assert images.grad is not None
+
+
+@pytest.mark.parametrize("defaults", [lambda: torch.device("meta"), lambda: default_device("meta")])
+def test_built_on_the_cpu_whatever_the_default_device_fault_27(defaults) -> None:
+    check_built_under(defaults)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -241,9 +242,22 @@ def load_backbone(name: str, *, weights: str | Path | None = None, window: int |
     """
     entry = resolve(name)
     file = find_weights(entry, weights)
-    model = _build(entry.timm_name, window)
-    load_weights(model, file)
-    return Backbone(model, entry, file)
+    with plain_defaults():
+        model = _build(entry.timm_name, window)
+        load_weights(model, file)
+        return Backbone(model, entry, file)
+
+
+@contextmanager
+def plain_defaults() -> Iterator[None]:
+    """Create tensors as float32, on the CPU and outside inference mode, whatever the caller's defaults are."""
+    dtype = torch.get_default_dtype()
+    with torch.inference_mode(False), torch.device("cpu"):
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
 
 
 def _build(timm_name: str, window: int | None) -> nn.Module:
