@@ -208,3 +208,26 @@ def test_what_changed_is_shown_in_short_fault_35(tmp_path: Path) -> None:
         Journal(out, {"list": "sha256:1", "metrics": [list(range(1000))]}, resume=True, overwrite=False)
     assert "metrics was {'lite': {'layers': [0, 1]" in str(error.value)
     assert len(str(error.value)) < 300 + len(str(out))
+
+
+@pytest.mark.parametrize("ending", ["", ".journal", ".partial", ".run.json"])
+def test_an_output_that_is_a_folder_is_refused_before_the_work_fault_34(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "list.csv").write_text("reference,distorted\na.png,b.png\n")
+    (tmp_path / f"out.csv{ending}").mkdir()
+    with pytest.raises(ArgumentError, match=rf"out\.csv{ending}' is a folder: move it"):
+        check_output(tmp_path / "out.csv", open_list(tmp_path / "list.csv"), ["score"])
+
+
+def test_an_output_that_cannot_be_made_is_refused_before_the_work_fault_34(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("reference,distorted\na.png,b.png\n")
+    pairs = open_list(tmp_path / "list.csv")
+    names = [tmp_path / ("x" * 300 + ".csv"), tmp_path / ("x" * 245 + ".csv"), tmp_path / ("y" * 300) / "x.csv"]
+    if Path("/proc/self").is_dir():
+        names.append(Path("/proc/x.csv"))
+    for out in names:
+        with pytest.raises(ArgumentError, match="Results can't be written to '"):
+            check_output(out, pairs, ["score"])
+    with pytest.raises(ArgumentError, match="Results can't be written to '"):
+        check_output(tmp_path / "half\ud800\ud800.csv", pairs, ["score"])
+    check_output(tmp_path / "out.csv", pairs, ["score"])
+    assert [path.name for path in tmp_path.iterdir()] == ["list.csv"]

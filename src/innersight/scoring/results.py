@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import stat
+import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, islice
@@ -191,6 +193,10 @@ def read_record(out: Path, run: Mapping[str, Any]) -> tuple[int, int] | None:
     return rows, failed
 
 
+def _partial_of(out: Path) -> Path:
+    return out.with_name(out.name + ".partial")
+
+
 def _record_of(out: Path) -> Path:
     return out.with_name(out.name + ".run.json")
 
@@ -218,12 +224,21 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
     """Check that results can be written to this file, before the work.
 
     Raises:
-        ArgumentError: If its suffix or folder won't do, it is the list itself, or the list has a column of that name.
+        ArgumentError: If its suffix, name or folder won't do, a file of it can't be made, it is the list itself, or the
+            list has a column of that name.
     """
     if out.suffix.lower() not in TABLE_SUFFIXES:
         raise ArgumentError(f"Results are written as one of ({', '.join(TABLE_SUFFIXES)}), but got '{out}'.")
-    if not out.parent.is_dir():
-        raise ArgumentError(f"There is no folder '{out.parent}' to write results to: create it first.")
+    try:
+        if not out.parent.is_dir():
+            raise ArgumentError(f"There is no folder '{out.parent}' to write results to: create it first.")
+        _check_place(out)
+    except (OSError, UnicodeEncodeError) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise ArgumentError(
+            f"Results can't be written to '{_shortened_name(out)}': {reason}. Name a file in a folder that can be "
+            "written to, with a shorter name if it is long."
+        ) from error
     if pairs.source is not None and out.exists() and out.samefile(pairs.source):
         raise ArgumentError(f"The results would replace the list '{out}': give them a name of their own.")
     if out.suffix.lower() == ".parquet":
@@ -231,6 +246,30 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
     doubled = [column for column in columns if column in pairs.columns()]
     if doubled:
         raise ArgumentError(f"The list has a column {doubled[0]!r} already, as the results would: rename it first.")
+
+
+def _check_place(out: Path) -> None:
+    """Check that each file of an output can be made: none of them is a folder, or has too long a name."""
+    for path in (out, journal_of(out), _partial_of(out), _record_of(out)):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(mode):
+            kind = "folder" if stat.S_ISDIR(mode) else "special file"
+            raise ArgumentError(
+                f"Results need the names '{out}', and that with .journal, .partial and .run.json, but '{path}' is a "
+                f"{kind}: move it, or name another output."
+            )
+        if path != out and not os.access(path, os.W_OK):
+            raise ArgumentError(f"'{path}' has to be writable, but is not: change that, or name another output.")
+    with tempfile.TemporaryFile(dir=out.parent):
+        pass
+
+
+def _shortened_name(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 3 * _SHOWN else f"{text[: 3 * _SHOWN]} ..."
 
 
 def result_columns(metrics: Sequence[str], with_layers: bool) -> list[str]:
@@ -252,7 +291,7 @@ def write_results(out: Path, pairs: PairList, journal: Journal, metrics: Sequenc
         How many rows have an error.
     """
     added = result_columns(metrics, with_layers)
-    partial = out.with_name(out.name + ".partial")
+    partial = _partial_of(out)
     failed = 0
 
     def rows() -> Iterator[dict[str, Any]]:
