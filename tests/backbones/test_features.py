@@ -12,7 +12,7 @@ import timm
 import torch
 
 from innersight.backbones.catalogue import find_entry, resolve
-from innersight.backbones.features import Backbone, load_backbone, resolve_layers
+from innersight.backbones.features import Backbone, is_device_failure, load_backbone, resolve_layers
 from innersight.backbones.weights import WeightsFile
 from innersight.errors import ArgumentError
 from standins import fill
@@ -279,3 +279,36 @@ def test_built_in_inference_mode_it_still_gives_gradients_fault_26() -> None:
 @pytest.mark.parametrize("defaults", [lambda: torch.device("meta"), lambda: default_device("meta")])
 def test_built_on_the_cpu_whatever_the_default_device_fault_27(defaults) -> None:
     check_built_under(defaults)
+
+
+DEVICE_FAILURES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    getattr(torch, "AcceleratorError", torch.OutOfMemoryError)("CUDA error: unspecified launch failure"),
+]
+
+
+@pytest.mark.parametrize("error", DEVICE_FAILURES)
+def test_a_device_failure_is_no_matter_of_the_size_fault_18(error: RuntimeError) -> None:
+    def fail(images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
+        raise error
+
+    assert is_device_failure(error)
+    with pytest.raises(type(error)) as caught:
+        load_backbone("efficientnet-lite0").intermediate(torch.rand(1, 3, 64, 64), (0,), fail)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("The size of tensor a (5) must match the size of tensor b (4) at non-singleton dimension 3"),
+        RuntimeError("expected no CUDA error: here"),
+        AssertionError("Input height (256) doesn't match model (224)."),
+        ValueError("CUDA error"),
+    ],
+)
+def test_other_errors_are_no_device_failures_fault_18(error: Exception) -> None:
+    assert not is_device_failure(error)

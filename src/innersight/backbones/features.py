@@ -75,6 +75,22 @@ def resolve_layers(layers: int | Sequence[int] | None, count: int, argument: str
     return tuple(indices)
 
 
+_DEVICE_FAILURES = ("CUDA error", "CUDA out of memory", "HIP error", "HIP out of memory", "MPS backend out of memory")
+
+
+def is_device_failure(error: BaseException) -> bool:
+    """Return whether an error is the device's, such as memory that runs out, and not a matter of the input.
+
+    Args:
+        error: What a forward or a backward pass raised.
+    """
+    accelerator_error = getattr(torch, "AcceleratorError", torch.OutOfMemoryError)  # older versions of torch lack it
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError, accelerator_error)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (text.startswith(_DEVICE_FAILURES) or "DefaultCPUAllocator" in text)
+
+
 class Backbone(nn.Module):
     """A frozen pretrained network and its features: evaluation mode, no gradient on weights, no work but what is asked.
 
@@ -190,9 +206,9 @@ class Backbone(nn.Module):
         grid = (height // self.multiple, width // self.multiple) if self.kind == "tokens" else None
         try:
             outputs = (run or self.outputs)(images, tuple(layers))
-        except torch.OutOfMemoryError:
-            raise
         except (AssertionError, RuntimeError) as error:
+            if is_device_failure(error):
+                raise
             # Each architecture has its own rule for sizes and its own way to break it; check_size knows the usual two.
             native = " x ".join(str(side) for side in self.model.pretrained_cfg["input_size"][1:])  # type: ignore[index]
             raise ArgumentError(
