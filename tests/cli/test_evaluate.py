@@ -60,6 +60,26 @@ def test_missing_scores_are_counted_aloud(run: Run, tmp_path: Path) -> None:
     assert "2 of 8 rows left out: no score" in done.stderr
 
 
+def test_standard_deviations_give_outliers_and_pairs(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("dist,other,mos,std\n" + "".join(f"{d},{9 - d},{m},1\n" for d, m in ROWS))
+    options = ("--opinion-std", "std", "--versus", "other")
+    found = json.loads(run("evaluate", path, *COLUMNS, *options, "--json").stdout)["with_std"]
+    # By hand, from opinions 9 8 6 7 5 4 2 3: 15 of 28 differ by more than 1.96 * sqrt(2) = 2.77, all in the order of scores.
+    assert (found["pairs_different"], found["pairs_similar"]) == (15, 13)
+    assert found["accuracy"] == found["auc_better_worse"] == 1.0
+    assert found["versus"]["accuracy"] == found["versus"]["auc_better_worse"] == 0.0
+    assert found["p_values"]["auc_different_similar"] == 1.0
+    assert found["outlier_ratio"] == 0.0
+    voted = json.loads(run("evaluate", path, *COLUMNS, *options, "--votes", "4", "--json").stdout)["with_std"]
+    assert (voted["pairs_different"], voted["pairs_similar"]) == (21, 7)  # those that differ by 2 or more
+    shown = run("evaluate", path, *COLUMNS, *options).stdout
+    assert "15 different and 13 similar pairs" in shown
+    assert "auc_different_similar" in shown
+    refused = run("evaluate", path, *COLUMNS, "--votes", "4")
+    assert "Options `--votes` and `--versus` need `--opinion-std`." in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -15,6 +15,7 @@ from innersight.errors import ArgumentError, unknown_name
 if TYPE_CHECKING:
     from innersight.datasets.dataset import Direction
     from innersight.evaluation.agreement import Estimate, Estimates, Evaluation
+    from innersight.evaluation.krasula import StdEvaluation
 
 _MISSING = ("", "nan", "none", "null", "na")
 
@@ -33,22 +34,38 @@ def evaluate(
         str | None, typer.Option(metavar="COLUMN", help="Of references: their means, intervals over them.")
     ] = None,
     kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="Of kinds of distortion.")] = None,
+    opinion_std: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of standard deviations: outlier ratio, analysis of pairs.")
+    ] = None,
+    votes: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of each opinion: standard error = deviation / root of N.")
+    ] = None,
+    versus: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Other scores, compared where --opinion-std is given.")
+    ] = None,
     resamples: Annotated[int, typer.Option(min=0, help="For the 95 % intervals; 0 for none.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resamples and subsets.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure how well scores agree with people: PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit."""
     from innersight.datasets.dataset import DIRECTIONS
     from innersight.evaluation.agreement import evaluate as measure
+    from innersight.evaluation.krasula import evaluate_with_std
 
     for option, direction in (("--opinion-direction", opinion_direction), ("--score-direction", score_direction)):
         if direction not in DIRECTIONS:
             raise unknown_name(option, direction, DIRECTIONS)
-    columns = [column for column in (score, opinion, reference, kind) if column is not None]
+    if opinion_std is None and (votes is not None or versus is not None):
+        raise ArgumentError("Options `--votes` and `--versus` need `--opinion-std`.")
+    columns = [column for column in (score, opinion, reference, kind, opinion_std, versus) if column is not None]
     rows = list(_rows(scores, columns))
+
+    def numbers(column: str) -> list[float | None]:
+        return [_number(scores, line, column, row) for line, row in rows]
+
     found = measure(
-        [_number(scores, line, score, row) for line, row in rows],
-        [_number(scores, line, opinion, row) for line, row in rows],
+        numbers(score),
+        numbers(opinion),
         opinion_direction=cast("Direction", opinion_direction),
         score_direction=cast("Direction", score_direction),
         references=None if reference is None else [str(row[reference]) for _, row in rows],
@@ -56,11 +73,26 @@ def evaluate(
         resamples=resamples,
         seed=seed,
     )
+    spread = None
+    if opinion_std is not None:
+        spread = evaluate_with_std(
+            [numbers(column) for column in (score, versus) if column is not None],
+            numbers(opinion),
+            numbers(opinion_std),
+            opinion_direction=cast("Direction", opinion_direction),
+            score_direction=cast("Direction", score_direction),
+            votes=votes,
+            seed=seed,
+        )
     if as_json:
-        print(json.dumps({"scores": str(scores), "score": score, **found.to_json()}, indent=2, allow_nan=False))
+        with_std = {} if spread is None else {"with_std": spread.to_json()}
+        printed = {"scores": str(scores), "score": score, **found.to_json(), **with_std}
+        print(json.dumps(printed, indent=2, allow_nan=False))
     else:
         _print_tables(found)
-    for note in found.notes:
+        if spread is not None:
+            _print_with_std(spread, score, versus)
+    for note in (*found.notes, *(() if spread is None else spread.notes)):
         print(f"innersight: {note}", file=sys.stderr)
 
 
@@ -106,6 +138,25 @@ def _print_tables(found: Evaluation) -> None:
         for kind, estimates in found.by_kind.items():
             kinds.add_row(kind, *_cells(estimates, shown))
         console().print(kinds)
+
+
+def _print_with_std(spread: StdEvaluation, score: str, versus: str | None) -> None:
+    from rich.table import Table
+
+    from innersight.cli.console import console
+
+    counts = f"{spread.pairs.different} different and {spread.pairs.similar} similar pairs"
+    table = Table("with standard deviation", score, title=counts, title_justify="left")
+    columns: list[dict[str, float | None]] = [spread.statistics(0)]
+    if versus is not None:
+        table.add_column(versus)
+        table.add_column("p of the difference")
+        columns += [spread.statistics(1), spread.p_values()]
+    for name in columns[0]:
+        values = (column.get(name) for column in columns)
+        formats = (".4f", ".4f", ".2g")  # p-values may be small
+        table.add_row(name, *("-" if v is None else format(v, f) for v, f in zip(values, formats, strict=False)))
+    console().print(table)
 
 
 def _cells(estimates: Estimates, names: list[str]) -> list[str]:
