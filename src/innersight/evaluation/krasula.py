@@ -172,8 +172,9 @@ def analyse_pairs(scores: Floats, opinions: Floats, errors: Floats) -> PairAnaly
     area of :math:`|s_1 - s_2|`, different pairs as positives. `better_worse` is the area of :math:`s_1 - s_2` of the
     different pairs: positives are the pairs with the better row first, negatives the same pairs with the worse row
     first, so that the order of rows does not matter. Positives and negatives are then one sample, and the covariance of
-    `delong` is doubled: the area is a function of one sample of pairs, with variance 4 var(V) / n. `accuracy` counts
-    equal scores as wrong. Pairs that share a row count as independent in the covariance: p-values are too small.
+    `delong` is doubled: the area is a function of one sample of pairs, with variance 4 var(V) / n. The code that the
+    authors published does not double it. `accuracy` counts equal scores as wrong. Pairs that share a row count as
+    independent in the covariance: p-values are too small.
 
     Source: L. Krasula, K. Fliegel, P. Le Callet, M. Klima, QoMEX 2016.
 
