@@ -216,3 +216,31 @@ def test_bad_input_is_one_clear_line_and_status_2(run: Run, listed: Path, argume
     assert result.returncode == 2
     assert part in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_disk_that_fills_up_is_one_line_and_the_run_resumes_fault_22(run: Run, listed: Path) -> None:
+    resource = pytest.importorskip("resource")
+    command = [Path(sys.executable).parent / "innersight", "batch", "list.csv", "--out", "scores.csv", "--quiet"]
+    result = subprocess.run(
+        command,
+        cwd=listed,
+        capture_output=True,
+        text=True,
+        # A limit on the size of files gives the error that a full disk gives.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(r"innersight: .* can't be read or written: .*\n", result.stderr)
+    assert not (listed / "scores.csv").exists()
+    result = run("batch", "list.csv", "--out", "scores.csv", "--resume")
+    assert result.returncode == 0, result.stderr
+    assert len(rows_of(listed / "scores.csv")) == 40
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
+def test_standard_output_on_a_full_disk_is_one_line_fault_22() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [Path(sys.executable).parent / "innersight", "metrics"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 2
+    assert re.fullmatch(r"innersight: A file can't be read or written: No space left on device\. .*\n", result.stderr)

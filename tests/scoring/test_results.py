@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from innersight.errors import ArgumentError
+from innersight.scoring import results
 from innersight.scoring.lists import open_list
 from innersight.scoring.results import Journal, check_output, read_record, write_record, write_results
 from innersight.scoring.sights import RowScore
@@ -231,3 +232,39 @@ def test_an_output_that_cannot_be_made_is_refused_before_the_work_fault_34(tmp_p
         check_output(tmp_path / "half\ud800\ud800.csv", pairs, ["score"])
     check_output(tmp_path / "out.csv", pairs, ["score"])
     assert [path.name for path in tmp_path.iterdir()] == ["list.csv"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
+def test_a_journal_on_a_full_disk_closes_fault_22(tmp_path: Path) -> None:
+    journal = written(tmp_path / "out.csv")
+    journal._file = Path("/dev/full").open("wb")  # noqa: SIM115
+    with pytest.raises(OSError, match="No space left"):
+        journal.add(3, ROWS[0])
+    journal.close()
+    journal.remove()
+    assert not journal.path.exists()
+    journal.path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        Journal(tmp_path / "out.csv", RUN, resume=False, overwrite=True)
+
+
+@pytest.mark.parametrize("with_fcntl", [True, False])
+def test_a_second_run_of_one_output_is_refused_fault_21(tmp_path: Path, monkeypatch, with_fcntl: bool) -> None:
+    if not with_fcntl:
+        monkeypatch.setattr(results, "fcntl", None)
+    out = tmp_path / "out.csv"
+    first = Journal(out, RUN, resume=False, overwrite=False)
+    first.add(0, ROWS[0])
+    kept = first.path.read_bytes()
+    for options in ({"resume": True, "overwrite": False}, {"resume": False, "overwrite": True}):
+        with pytest.raises(ArgumentError, match=r"out\.csv\.journal' is in use: one run at a time") as error:
+            Journal(out, RUN, **options)
+        assert "\n" not in str(error.value)
+        assert ("remove '" in str(error.value)) is not with_fcntl
+    assert first.path.read_bytes() == kept
+    first.add(1, ROWS[1])
+    first.close()
+    second = Journal(out, RUN, resume=True, overwrite=False)
+    assert list(second.results()) == ROWS[:2]
+    second.remove()
+    assert not list(tmp_path.iterdir())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import os
 import sys
 import warnings
 from typing import Annotated
@@ -56,7 +58,28 @@ def main() -> None:
         warnings.simplefilter("ignore")
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk shows here, not after the exit status is set
     except InnersightError as error:
         print(f"innersight: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        _drop_output()
+        if error.errno == errno.EPIPE:
+            sys.exit(1)  # the reader of the output has ended, as `head` does
+        place = f"'{error.filename}'" if error.filename is not None else "A file"
+        said = f"{place} can't be read or written: {error.strerror or error}."
+        step = "Check the path, its permissions and the free disk space, and run again; batch goes on with --resume."
+        print(f"innersight: {said} {step}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _drop_output() -> None:
+    """Send what standard output still holds nowhere, as Python's own flush at the exit would fail on it once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

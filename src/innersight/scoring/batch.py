@@ -111,10 +111,10 @@ def score_list(
                 raise ImageError(f"Row {row + 1}: {result.error}")
             journal.add(row, result)
             on_row(journal.done)
+        failed = write_results(out, pairs, journal, list(metrics), with_layers)
+        write_record(out, run, journal.done, failed)
     except BaseException:
         journal.close()
         raise
-    failed = write_results(out, pairs, journal, list(metrics), with_layers)
-    write_record(out, run, journal.done, failed)
     journal.remove()
     return BatchOutcome(journal.done, resumed, failed)

@@ -9,14 +9,20 @@ import stat
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 from innersight.errors import ArgumentError, first_line
 from innersight.scoring.lists import PairList
 from innersight.scoring.sights import RowScore
 from innersight.tables import TABLE_SUFFIXES, require_parquet
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 _MOST_ROWS = 1 << 28  # of a list; a journal that names a later row is damaged
 _SHOWN = 60  # characters of a value that an error shows
@@ -36,8 +42,8 @@ class Journal:
         overwrite: Drop what is there.
 
     Raises:
-        ArgumentError: If there is an output or a journal and neither option is given, if both are, or if the journal to
-            resume is damaged or of another run; it says where, or what changed.
+        ArgumentError: If another process writes the journal, if there is an output or a journal and neither option is
+            given, if both are, or if the journal to resume is damaged or of another run; it says where or what.
     """
 
     def __init__(self, out: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -50,12 +56,18 @@ class Journal:
             for path in (out, self.path):
                 if path.exists():
                     raise ArgumentError(f"'{path}' is there already: --resume goes on from it, --overwrite drops it.")
-        if resume and self.path.exists():
-            self._check_and_trim()
-            self._file = self.path.open("ab")
-            return
-        self._file = self.path.open("wb")
-        self._write(run)
+        going_on = resume and self.path.exists()
+        self._file, self._lock = _open_alone(self.path, "r+b" if going_on else "ab")
+        try:
+            whole = self._check() if going_on else 0
+            if self._file.seek(0, os.SEEK_END) != whole:
+                self._file.truncate(whole)
+                self._file.seek(whole)
+            if not going_on:
+                self._write(run)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def done(self) -> int:
@@ -72,8 +84,8 @@ class Journal:
         self._file.flush()
         return start
 
-    def _check_and_trim(self) -> None:
-        """Compare the first line with this run and cut off a last line that is not whole."""
+    def _check(self) -> int:
+        """Compare the first line with this run; return where the last whole line ends."""
         whole = 0
         with self.path.open("rb") as file:
             for line in file:
@@ -86,7 +98,7 @@ class Journal:
                 whole += len(line)
         if whole == 0:
             raise ArgumentError(f"'{self.path}' holds no run to resume: use --overwrite.")
-        os.truncate(self.path, whole)
+        return whole
 
     def _read_line(self, line: bytes, number: int) -> dict[str, Any]:
         try:
@@ -138,13 +150,55 @@ class Journal:
                 yield RowScore(values["scores"], values["per_layer"], values["error"])
 
     def close(self) -> None:
-        """Leave the journal for a later resume."""
-        self._file.close()
+        """Leave the journal for a later resume; a line that a full disk cut off counts as not done."""
+        with suppress(OSError):
+            self._file.close()
+        if self._lock is not None:
+            self._lock.unlink(missing_ok=True)
+            self._lock = None
 
     def remove(self) -> None:
         """Drop the journal: the output is whole."""
-        self._file.close()
-        self.path.unlink()
+        if fcntl is None:
+            with suppress(OSError):
+                self._file.close()  # Windows keeps a file that is open
+        self.path.unlink(missing_ok=True)  # before the lock is given up: it is this run's journal
+        self.close()
+
+
+def _open_alone(path: Path, mode: Literal["r+b", "ab"]) -> tuple[IO[bytes], Path | None]:
+    """Open a journal that no other process has open; the lock ends with the file, or is the file that is returned."""
+    used = ArgumentError(
+        f"'{path}' is in use: one run at a time can write an output. Wait until the other run ends, or name another "
+        "output."
+    )
+    try:
+        file = path.open(mode)
+    except FileNotFoundError:
+        if mode == "r+b":
+            raise used from None  # the other run ended and removed it a moment ago
+        raise
+    try:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise used from None
+            except OSError:
+                pass  # a file system without such locks: a lock file does it
+            else:
+                if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    raise used
+                return file, None
+        lock = path.with_suffix(".lock")
+        try:
+            lock.open("x").close()
+        except FileExistsError:
+            raise ArgumentError(f"{used} If no other run is at work, remove '{lock}'.") from None
+        return file, lock
+    except BaseException:
+        file.close()
+        raise
 
 
 class _Lines:
@@ -303,14 +357,19 @@ def write_results(out: Path, pairs: PairList, journal: Journal, metrics: Sequenc
             layers = [result.per_layer.get(name) for name in metrics] if with_layers else []
             yield {**row, **dict(zip(added, [*scores, *layers, result.error], strict=True))}
 
-    match out.suffix.lower():
-        case ".csv":
-            _write_csv(partial, [*pairs.columns(), *added], rows())
-        case ".jsonl":
-            _write_json_lines(partial, rows())
-        case _:
-            _write_parquet(partial, pairs, added, rows)
-    partial.replace(out)
+    try:
+        match out.suffix.lower():
+            case ".csv":
+                _write_csv(partial, [*pairs.columns(), *added], rows())
+            case ".jsonl":
+                _write_json_lines(partial, rows())
+            case _:
+                _write_parquet(partial, pairs, added, rows)
+        partial.replace(out)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
     return failed
 
 
