@@ -11,6 +11,11 @@ import torch
 LEAST_ENERGY = 1e-12
 """The least a layer's energy is taken for: below that of any network, yet no square of a ratio overflows."""
 
+_MILLION = 1e6
+
+_LEAST_LENGTH = 1e-6
+"""The least a vector's length is taken for, the root of `LEAST_ENERGY`. It bounds the gradient of the cosine."""
+
 
 def _channel_axis(features: torch.Tensor) -> int:
     return 1 if features.ndim == 4 else -1
@@ -67,6 +72,11 @@ def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tenso
         >>> relative_l2(torch.ones(1, 2, 4), torch.tensor([[[1.0] * 4, [3.0] * 4]]))
         tensor([[0.0000, 1.3333]])
     """
+    # A common unit, of no effect on the ratio, keeps the squares of large features within the range of a float.
+    # It is exactly 1 for features of up to a million.
+    largest = torch.maximum(*(x.detach().abs().flatten(1).amax(1) for x in (reference, distorted)))
+    unit = largest.clamp(min=_MILLION).div(_MILLION).view(-1, *[1] * (reference.ndim - 1))
+    reference, distorted = reference / unit, distorted / unit
     difference = (distorted - reference).square().sum(_channel_axis(reference))
     shared = ((energy(reference) + energy(distorted)) / 2).clamp(min=LEAST_ENERGY)
     return difference / shared.view(-1, *[1] * (difference.ndim - 1))
@@ -88,7 +98,7 @@ def cosine(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
 
     Returns:
         (N, T) or (N, H, W), from 0 (same direction) to 2; a zero vector against any other gives 1/2, against a zero
-        vector 0.
+        vector 0. A zero vector has a gradient of zero. A vector shorter than 1e-6 is taken to be 1e-6 long.
 
     Example:
         >>> cosine(torch.tensor([[[3.0, 0.0]]]), torch.tensor([[[0.0, 2.0]]]))
@@ -98,9 +108,16 @@ def cosine(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
 
 
 def _half_chord(reference: torch.Tensor, distorted: torch.Tensor, axis: int) -> torch.Tensor:
-    unit_reference = torch.nn.functional.normalize(reference, dim=axis)
-    unit_distorted = torch.nn.functional.normalize(distorted, dim=axis)
-    return (unit_distorted - unit_reference).square().sum(axis) / 2
+    return (_unit_vectors(distorted, axis) - _unit_vectors(reference, axis)).square().sum(axis) / 2
+
+
+def _unit_vectors(features: torch.Tensor, axis: int) -> torch.Tensor:
+    """Divide each vector by its length, or by `_LEAST_LENGTH` if it is shorter; a zero vector has zero gradient."""
+    largest = features.detach().abs().amax(axis, keepdim=True)
+    # The unit is exactly 1 for entries of up to a million. It keeps the squares of larger ones within range.
+    unit = largest.clamp(min=_MILLION) / _MILLION
+    length: torch.Tensor = unit * torch.linalg.vector_norm(features / unit, dim=axis, keepdim=True)
+    return features.masked_fill(largest == 0, 0.0) / length.clamp(min=_LEAST_LENGTH)
 
 
 def cos_along_width(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,7 @@ from innersight.errors import ArgumentError
 
 _ROWS = 64
 _FLOOR = 1e-10
+_LEAST_RAW = 1e-12
 
 
 def fold(stack: torch.Tensor) -> torch.Tensor:
@@ -150,4 +151,15 @@ def _weight(z: torch.Tensor) -> torch.Tensor:
 
 
 def _compress(raw: torch.Tensor) -> torch.Tensor:
-    return power_at_zero_flat(raw.log1p(), 0.25)
+    r"""Compute :math:`\log(1 + \mathrm{raw})^{1/4}`, with a bounded gradient.
+
+    Below `_LEAST_RAW` the slope of the root is the one at `_LEAST_RAW`. The true slope grows without bound there, for
+    raw values that are rounding error. The value is the true one everywhere.
+    """
+    logarithm = raw.log1p()
+    small = logarithm < _LEAST_RAW  # NaN is not: it stays NaN
+    root = power_at_zero_flat(logarithm.detach(), 0.25)
+    slope = torch.where(logarithm > 0, 0.25 * _LEAST_RAW**-0.75, 0.0)
+    # The last factor is exactly 0: it adds a gradient and no value.
+    straight = root + slope * (logarithm - logarithm.detach())
+    return torch.where(small, straight, logarithm.clamp(min=_LEAST_RAW).pow(0.25))

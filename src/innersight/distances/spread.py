@@ -12,6 +12,9 @@ from innersight.distances.roots import power_at_zero_flat
 ORDERS = (2, 4, 8)
 """Orders of moment there are: powers of two, for repeated squaring is many times as fast as a power."""
 
+_LEAST_UNIT = math.sqrt(LEAST_ENERGY)
+_WEAK = 2.0**-10
+
 
 def spread(reference: torch.Tensor, distorted: torch.Tensor, order: int = 2) -> torch.Tensor:
     r"""Squared difference of the channels' central moments over positions, relative to the moments themselves.
@@ -30,7 +33,7 @@ def spread(reference: torch.Tensor, distorted: torch.Tensor, order: int = 2) -> 
         order: k, of `ORDERS`.
 
     Returns:
-        (N,), from 0 to 2.
+        (N,), from 0 to 2. A sum of squared moments below 1e-12 is taken for 1e-12, which bounds the gradient.
 
     Example:
         >>> x = torch.rand(1, 6, 4)
@@ -39,20 +42,27 @@ def spread(reference: torch.Tensor, distorted: torch.Tensor, order: int = 2) -> 
     """
     over = (2, 3) if reference.ndim == 4 else (1,)
     r, d = (features - features.mean(over, keepdim=True) for features in (reference, distorted))
-    # A common unit, of no effect on the ratio, keeps high powers within the range of a float.
-    unit = torch.maximum(_largest(r), _largest(d)).detach().clamp(min=math.sqrt(LEAST_ENERGY))
+    # A common unit, of no effect on the ratio, keeps the squares within the range of a float.
+    everything = tuple(range(1, reference.ndim))
+    unit = torch.maximum(_largest(r, everything), _largest(d, everything)).clamp(min=_LEAST_UNIT)
     r, d = (_moments(centred / unit, over, order) for centred in (r, d))
-    own = (r.square().sum(1) + d.square().sum(1)).clamp(min=LEAST_ENERGY)
+    # The least energy, in this unit: for tiny features the gradient is bounded too.
+    least = (_LEAST_UNIT / unit).square().flatten()
+    own = torch.maximum(r.square().sum(1) + d.square().sum(1), least)
     return 2 * (d - r).square().sum(1) / own
 
 
-def _largest(centred: torch.Tensor) -> torch.Tensor:
-    return centred.abs().amax(tuple(range(1, centred.ndim)), keepdim=True)
+def _largest(centred: torch.Tensor, over: tuple[int, ...]) -> torch.Tensor:
+    return centred.detach().abs().amax(over, keepdim=True)
 
 
 def _moments(centred: torch.Tensor, over: tuple[int, ...], order: int) -> torch.Tensor:
     """Roots of the channels' moments, (N, channels)."""
-    powers = centred
+    # In the common unit the powers of a weak channel underflow, and the slope of their root is infinite. A channel
+    # weaker than `_WEAK` gets a unit of its own, in which its largest value is `_WEAK`. The others keep the unit 1.
+    largest = _largest(centred, over)
+    unit = largest.clamp(max=_WEAK) / _WEAK
+    powers = centred / unit.clamp(min=torch.finfo(centred.dtype).tiny)
     for _ in range(order.bit_length() - 1):
         powers = powers.square()
-    return power_at_zero_flat(powers.mean(over), 1 / order)
+    return power_at_zero_flat(powers.mean(over), 1 / order) * unit.squeeze(over)

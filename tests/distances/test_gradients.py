@@ -1,0 +1,153 @@
+"""Fault 25: every distance has a finite gradient of sensible size, whatever the scale of its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from innersight.distances.aligned import cos_along_width, cosine, l2, relative_l2
+from innersight.distances.folded import jsd, skld, wsd
+from innersight.distances.sliced import swd
+from innersight.distances.spread import ORDERS, spread
+from innersight.distances.tint import tint
+
+Distance = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+TOKENS, MAPS, STACK = (2, 6, 8), (2, 8, 4, 5), (2, 2, 8, 8)
+SCALE_FREE: list[tuple[str, Distance, tuple[int, ...]]] = [
+    ("relative_l2 tokens", relative_l2, TOKENS),
+    ("relative_l2 maps", relative_l2, MAPS),
+    ("cosine tokens", cosine, TOKENS),
+    ("cosine maps", cosine, MAPS),
+    ("cos_along_width", cos_along_width, MAPS),
+    *[(f"spread {k} tokens", partial(spread, order=k), TOKENS) for k in ORDERS],
+    *[(f"spread {k} maps", partial(spread, order=k), MAPS) for k in ORDERS],
+    ("tint", tint, MAPS),
+    ("skld", skld, STACK),
+    ("jsd", jsd, STACK),
+    ("wsd", wsd, STACK),
+]
+SQUARED: list[tuple[str, Distance, tuple[int, ...]]] = [
+    ("l2 tokens", l2, TOKENS),
+    ("l2 maps", l2, MAPS),
+    ("swd", swd, STACK),
+]
+SEEDS = st.integers(0, 2**31)
+# 10 to the power; None makes the channel zero.
+EXPONENTS = st.lists(st.one_of(st.none(), st.integers(-20, 20)), min_size=8, max_size=8)
+MILD = st.lists(st.one_of(st.none(), st.integers(-20, 3)), min_size=8, max_size=8)
+KINDS = st.sampled_from(["other", "nearly equal", "constant"])
+
+
+def channels(shape: tuple[int, ...], exponents: list[int | None]) -> torch.Tensor:
+    scales = torch.tensor([0.0 if e is None else 10.0**e for e in exponents])
+    return scales.view(-1, 1, 1) if shape == MAPS else scales
+
+
+def pair(shape: tuple[int, ...], seed: int, exponents: list[int | None], kind: str) -> list[torch.Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    first, second = (torch.randn(shape, generator=draw) for _ in range(2))
+    if kind == "nearly equal":
+        second = first * (1 + 1e-6 * second)
+    elif kind == "constant":
+        second = torch.ones(shape)
+    scales = channels(shape, exponents)
+    return [(first * scales).requires_grad_(), (second * scales.roll(seed % 2, 0)).requires_grad_()]
+
+
+def gradients(function: Distance, inputs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    """Return the gradients with respect to both inputs, or None if the value is not finite."""
+    value = function(*inputs)
+    return list(torch.autograd.grad(value.sum(), inputs)) if torch.isfinite(value).all() else None
+
+
+EVERY = pytest.mark.parametrize(("function", "shape"), [pytest.param(f, s, id=n) for n, f, s in SCALE_FREE + SQUARED])
+
+
+@EVERY
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, EXPONENTS, KINDS)
+def test_the_gradient_is_finite_fault_25(
+    function: Distance, shape: tuple[int, ...], seed: int, exponents: list[int | None], kind: str
+) -> None:
+    found = gradients(function, pair(shape, seed, exponents, kind))
+    assert found is None or all(torch.isfinite(gradient).all() for gradient in found)
+
+
+@EVERY
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, MILD, KINDS)
+def test_the_gradient_is_of_sensible_size_fault_25(
+    function: Distance, shape: tuple[int, ...], seed: int, exponents: list[int | None], kind: str
+) -> None:
+    found = gradients(function, pair(shape, seed, exponents, kind))
+    assert found is not None  # features of up to a thousand have a finite distance
+    assert max(gradient.abs().max().item() for gradient in found) < 1e8
+
+
+@EVERY
+@pytest.mark.parametrize("scale", [0.0, 1e-20, 1e-12, 1e-6, 1.0, 1e6, 1e15])
+def test_equal_features_give_zero_and_a_zero_gradient_fault_25(
+    function: Distance, shape: tuple[int, ...], scale: float
+) -> None:
+    features = scale * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    inputs = [features.clone().requires_grad_() for _ in range(2)]
+    assert (function(*inputs) == 0).all()
+    found = gradients(function, inputs)
+    assert found is not None
+    assert all((gradient == 0).all() for gradient in found)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@settings(max_examples=50, deadline=None)
+@given(SEEDS, st.floats(-20, -3))
+def test_a_weak_channel_beside_a_strong_one_fault_25(order: int, seed: int, exponent: float) -> None:
+    scales = torch.tensor([1.0, 10.0**exponent])
+    draw = torch.Generator().manual_seed(seed)
+    inputs = [(torch.randn(1, 16, 2, generator=draw) * scales).requires_grad_() for _ in range(2)]
+    value = spread(*inputs, order=order)
+    # In double precision the powers do not underflow until far smaller scales.
+    exact = [x.detach().double().requires_grad_() for x in inputs]
+    torch.testing.assert_close(value.double(), spread(*exact, order=order), rtol=1e-4, atol=1e-7)
+    for gradient in torch.autograd.grad(value.sum(), inputs):
+        assert torch.isfinite(gradient).all()
+        assert gradient.abs().max() < 100
+
+
+@EVERY
+def test_zero_features_have_a_sensible_gradient_fault_25(function: Distance, shape: tuple[int, ...]) -> None:
+    inputs = [torch.zeros(shape, requires_grad=True), torch.ones(shape, requires_grad=True)]
+    for ordered in (inputs, inputs[::-1]):
+        found = gradients(function, ordered)
+        assert found is not None
+        assert max(gradient.abs().max().item() for gradient in found) < 100
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e20, 1e30])
+def test_the_cosine_of_a_zero_vector_is_a_half_fault_25(scale: float) -> None:
+    zero, other = torch.zeros(TOKENS), scale * torch.ones(TOKENS)
+    torch.testing.assert_close(cosine(zero, other), torch.full(TOKENS[:2], 0.5))
+    torch.testing.assert_close(cosine(other, zero), torch.full(TOKENS[:2], 0.5))
+    assert (cosine(zero, zero) == 0).all()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6, 1e15, 1e20, 1e30])
+def test_relative_l2_keeps_its_value_at_every_scale_fault_25(scale: float) -> None:
+    for shape in (TOKENS, MAPS):
+        first, second = (x.detach() for x in pair(shape, 0, [0] * 8, "other"))
+        torch.testing.assert_close(
+            relative_l2(scale * first, scale * second), relative_l2(first, second), rtol=1e-5, atol=1e-6
+        )
+
+
+@settings(deadline=None, max_examples=50)
+@given(SEEDS, st.integers(-4, 30))
+def test_the_cosine_keeps_its_value_at_every_scale_fault_25(seed: int, exponent: int) -> None:
+    first, second = (x.detach() for x in pair(TOKENS, seed, [0] * 8, "other"))
+    expected = cosine(first.double(), second.double()).float()
+    torch.testing.assert_close(cosine(10.0**exponent * first, second), expected, rtol=1e-5, atol=1e-6)
