@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from pathlib import Path
 
@@ -24,6 +26,61 @@ def lite() -> innersight.Metric:
     metric = innersight.create_metric("lite")
     assert isinstance(metric, innersight.Metric)
     return metric
+
+
+def test_an_enclosing_model_does_not_reach_the_network_fault_5(lite: innersight.Metric, cat: torch.Tensor) -> None:
+    other = noisy(cat, 0.1)
+    expected = lite(cat, other).item()
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), lite)
+    assert set(model.state_dict()) == {"0.weight", "0.bias"}
+    model.load_state_dict(nn.Sequential(nn.Conv2d(3, 3, 1)).state_dict())
+    model.requires_grad_(True)
+    model.apply(lambda module: [nn.init.ones_(parameter) for parameter in module.parameters()])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1.0)
+    lite(cat, model[0](cat).sigmoid()).sum().backward()
+    optimizer.step()
+    assert lite(cat, other).item() == expected
+
+
+def test_one_comparison_uses_one_runtime_fault_7(cat: torch.Tensor) -> None:
+    pytest.importorskip("openvino")
+    metric = innersight.create_metric("lite", runtime="openvino")
+    assert isinstance(metric, innersight.Metric)
+    image = cat.clone().requires_grad_()
+    score = metric(cat, image)
+    score.sum().backward()
+    assert score.item() == 0
+    assert image.grad is not None
+    assert image.grad.abs().max() == 0
+    with pytest.raises(ArgumentError, match="must come from one runtime"):
+        metric.compare(metric.look(cat), metric.look(image))
+
+
+@pytest.mark.parametrize("runtime", ["torch", "torch-compile", "openvino"])
+def test_a_metric_is_copied_and_pickled_whatever_its_runtime_fault_24(
+    runtime: str, cat: torch.Tensor, tmp_path: Path
+) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    metric = innersight.create_metric("lite", runtime=runtime)
+    other = noisy(cat, 0.1)
+    if runtime != "torch-compile":  # compiling takes a minute
+        expected = metric(cat, other).item()
+    else:
+        metric.runtime._compiled = lambda *_: pytest.fail("the compiled code of the original")
+        expected = None
+    torch.save(metric, tmp_path / "metric.pt")
+    for made in (
+        copy.deepcopy(metric),
+        pickle.loads(pickle.dumps(metric)),
+        torch.load(tmp_path / "metric.pt", weights_only=False),
+    ):
+        assert made.backbone is not metric.backbone
+        assert made.runtime._backbone is made.backbone
+        if expected is None:
+            assert made.runtime._compiled is None
+        else:
+            assert made(cat, other).item() == expected
 
 
 def test_halves_keep_the_precision_of_the_metric_fault_6(lite: innersight.Metric, cat: torch.Tensor) -> None:
@@ -115,3 +172,15 @@ def test_numbers_are_ascii_digits_fault_32(text: str) -> None:
 def test_an_integer_of_thousands_of_digits_is_refused_fault_37() -> None:
     with pytest.raises(ArgumentError, match="`seed` must be a whole number from 0"):
         innersight.create_metric("lite:seed=" + "9" * 5000)
+
+
+def test_a_device_failure_in_an_external_metric_stops_the_run_fault_18() -> None:
+    external = create_rival("psnr")
+    seen = external.look(torch.rand(1, 3, 16, 16))
+
+    def fail(*_: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    external._score = fail
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        external.compare(seen, seen)

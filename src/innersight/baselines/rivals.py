@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from innersight.backbones.features import Features
+from innersight.backbones.features import Features, is_device_failure
 from innersight.errors import ArgumentError, ImageError, WeightsError, first_line, unknown_name
 from innersight.images.checking import check_images
 from innersight.metric.views import Views
@@ -132,6 +132,8 @@ class Rival:
         try:
             return self._score(d, r).reshape(d.shape[0])
         except (AssertionError, ValueError, RuntimeError) as error:
+            if is_device_failure(error):
+                raise
             raise ImageError(
                 f"{self.entry.name} of {self.runtime.name} can't score images of {d.shape[-2]} x {d.shape[-1]} "
                 f"(height x width): {first_line(error)}"

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from innersight import __version__
-from innersight.backbones.features import Backbone, Features
+from innersight.backbones.features import Backbone, Features, Run
 from innersight.distances.registry import Positional
 from innersight.errors import ArgumentError
 from innersight.images.checking import check_images, check_pair
@@ -75,10 +75,14 @@ class Metric(nn.Module):
         super().__init__()
         self.validate = validate
         self.config = config
-        self.backbone = backbone
+        # Not a submodule: an enclosing model's optimizer, `apply`, `requires_grad_`, `load_state_dict` and checkpoints
+        # must not reach frozen weights, whose digest the citation states. `_apply` moves it.
+        self.__dict__["backbone"] = backbone
         self.runtime = runtime or Eager(backbone)
         self._terms = Terms(config, backbone)
         self.layers = self._terms.layers
+
+    backbone: Backbone
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Metric:
         """Move the metric to another device or to float64; keep its precision under `.half()` and `.bfloat16()`.
@@ -87,8 +91,10 @@ class Metric(nn.Module):
         """
         moved = fn(self.backbone.mean)
         if moved.dtype in (torch.float16, torch.bfloat16):
-            return super()._apply(lambda tensor: tensor.to(moved.device), recurse)
-        return super()._apply(fn, recurse)
+            self.backbone._apply(lambda tensor: tensor.to(moved.device), recurse)  # type: ignore[no-untyped-call]
+        else:
+            self.backbone._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def train(self, mode: bool = True) -> Metric:  # noqa: ARG002
         """Stay in evaluation mode, also as part of a model that trains."""
@@ -158,7 +164,7 @@ class Metric(nn.Module):
         kept = self.layers if layers is None else layers
         with _own_precision(self.device):
             prepared = self._prepare(images)
-        parts = self._see(prepared, kept)
+        parts = self._see(prepared, kept, differentiable=_wants_gradient(images))
         while True:
             # The caller's autocast state is restored before each yield: a generator may be left at any of them.
             with _own_precision(self.device):
@@ -248,7 +254,8 @@ class Metric(nn.Module):
         check_pair(reference, distorted, dtype=self.dtype, device=self.device, check_range=self.validate)
         with _own_precision(self.device):
             r, d = self._prepare(reference), self._prepare(distorted)
-            return to_size(self._map(rule, r, d), _size(reference))
+            wanted = _wants_gradient(reference, distorted)
+            return to_size(self._map(rule, r, d, differentiable=wanted), _size(reference))
 
     @property
     def _network(self) -> str:
@@ -414,13 +421,14 @@ class Metric(nn.Module):
             )
         return WindowGrid.over(height, width, policy.window, policy.stride)
 
-    def _features(self, views: torch.Tensor, layers: tuple[int, ...]) -> Features:
+    def _features(self, views: torch.Tensor, layers: tuple[int, ...], *, differentiable: bool = False) -> Features:
+        run: Run = self.runtime if self.runtime.differentiable or not differentiable else self.backbone.outputs
         shown = halve_chroma(views) if self.config.chroma == "half" else views
         seen = self.backbone.normalise(shown) if self.config.normalisation == "backbone" else shown
         if self.config.features == "embedding":
-            return self.backbone.embedding(seen, self.runtime)
+            return self.backbone.embedding(seen, run)
         own = tuple(layer for layer in layers if layer < self.backbone.count)
-        features = self.backbone.intermediate(seen, own, self.runtime)
+        features = self.backbone.intermediate(seen, own, run)
         seen_layers = list(features.layers)
         if self.config.tokens == "normed":
             seen_layers = [nn.functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-6) for tokens in seen_layers]
@@ -431,22 +439,29 @@ class Metric(nn.Module):
         # One layout, whoever made them: sums run in one order, and a cached score is the fresh one to the last bit.
         return replace(features, layers=tuple(layer.contiguous() for layer in seen_layers))
 
-    def _see(self, images: torch.Tensor, layers: tuple[int, ...]) -> Iterator[Features]:
+    def _see(
+        self, images: torch.Tensor, layers: tuple[int, ...], *, differentiable: bool = False
+    ) -> Iterator[Features]:
         """Run the network over prepared images, some windows at a time."""
         grid = self._grid(*_size(images))
         if grid is None:
-            yield self._features(images, layers)
+            yield self._features(images, layers, differentiable=differentiable)
             return
         step = _windows_at_once(images.shape[0])
         for first in range(0, len(grid), step):
-            yield self._features(grid.cut(images, grid.corners[first : first + step]), layers)
+            windows = grid.cut(images, grid.corners[first : first + step])
+            yield self._features(windows, layers, differentiable=differentiable)
 
     def _compare_images(self, reference: torch.Tensor, distorted: torch.Tensor, function: _Comparison) -> torch.Tensor:
         """Compare images window by window, holding the features of a few windows only."""
         check_pair(reference, distorted, dtype=self.dtype, device=self.device, check_range=self.validate)
         with _own_precision(self.device):
             # The two pass separately: in one batch, equal images could differ by rounding.
-            seen = (self._see(self._prepare(images), self.layers) for images in (reference, distorted))
+            wanted = _wants_gradient(reference, distorted)  # one runtime for both images of a comparison
+            seen = (
+                self._see(self._prepare(images), self.layers, differentiable=wanted)
+                for images in (reference, distorted)
+            )
             return _mean_over_windows(zip(*seen, strict=True), reference.shape[0], function)
 
     def _compare_views(self, reference: Views, distorted: Views, function: _Comparison) -> torch.Tensor:
@@ -462,26 +477,42 @@ class Metric(nn.Module):
             missing = sorted({*self.layers} - {*views.layers})
             if missing:
                 raise ArgumentError(f"Argument `{name}` lacks the layers {missing}: look with layers that hold them.")
+        wanted = {_wants_gradient(*views.features.layers) for views in (reference, distorted)}
+        if len(wanted) > 1 and not self.runtime.differentiable:
+            raise ArgumentError(
+                f"Arguments `reference` and `distorted` must come from one runtime, but one was seen by torch, for its "
+                f"gradient, and one by {self.runtime.name}: make the metric with runtime='torch'."
+            )
         batch = distorted.batch
         with _own_precision(self.device):
             seen = (views.parts(_windows_at_once(batch), batch, self.layers) for views in (reference, distorted))
             return _mean_over_windows(zip(*seen, strict=True), batch, function)
 
-    def _map(self, rule: Positional, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+    def _map(
+        self, rule: Positional, reference: torch.Tensor, distorted: torch.Tensor, *, differentiable: bool
+    ) -> torch.Tensor:
         """Map prepared images, (N, H, W), overlapping windows averaged."""
         grid = self._grid(*_size(reference))
         if grid is None:
-            return self._terms.map(
-                rule, self._features(reference, self.layers), self._features(distorted, self.layers), _size(reference)
+            r, d = (
+                self._features(images, self.layers, differentiable=differentiable) for images in (reference, distorted)
             )
+            return self._terms.map(rule, r, d, _size(reference))
         (height, width), side = _size(reference), grid.window
         total, seen = torch.zeros_like(reference[:, 0]), torch.zeros_like(reference[0, 0])
         for top, left in grid.corners:
-            r, d = (self._features(grid.cut(images, ((top, left),)), self.layers) for images in (reference, distorted))
+            r, d = (
+                self._features(grid.cut(images, ((top, left),)), self.layers, differentiable=differentiable)
+                for images in (reference, distorted)
+            )
             around = (left, width - left - side, top, height - top - side)
             total = total + nn.functional.pad(self._terms.map(rule, r, d, (side, side)), around)
             seen[top : top + side, left : left + side] += 1
         return total / seen
+
+
+def _wants_gradient(*tensors: torch.Tensor) -> bool:
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _windows_at_once(batch: int) -> int:

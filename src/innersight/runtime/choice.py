@@ -34,6 +34,11 @@ class Runtime(Protocol):
         """The 16-bit dtype that the network's products are computed in, or None."""
         ...
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether gradients flow through it; where one is wanted and it does not, torch runs for both images."""
+        ...
+
     def __call__(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
         """Run the network, see `Backbone.outputs`."""
         ...

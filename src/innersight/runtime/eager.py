@@ -18,16 +18,29 @@ class Eager:
     Attributes:
         name: `torch` or `torch-compile`.
         reduced: As given.
+        differentiable: True: gradients flow through it.
     """
 
     def __init__(self, backbone: Backbone, reduced: torch.dtype | None = None, *, compiled: bool = False) -> None:
         self.name = "torch-compile" if compiled else "torch"
         self.reduced = reduced
-        self._outputs: Run = torch.compile(backbone.outputs) if compiled else backbone.outputs
+        self._backbone = backbone
+        self._compile = compiled
+        self._compiled: Run | None = None
+
+    differentiable = True
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the compiled code, which can't be copied: a copy compiles for its own network."""
+        return {**self.__dict__, "_compiled": None}
 
     def __call__(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
         """Run the network, see `Backbone.outputs`; the results have the images' dtype."""
+        outputs: Run = self._backbone.outputs
+        if self._compile:
+            self._compiled = self._compiled or torch.compile(outputs)
+            outputs = self._compiled
         if self.reduced is None:
-            return self._outputs(images, layers)
+            return outputs(images, layers)
         with torch.autocast(images.device.type, self.reduced):
-            return tuple(output.to(images.dtype) for output in self._outputs(images, layers))
+            return tuple(output.to(images.dtype) for output in outputs(images, layers))

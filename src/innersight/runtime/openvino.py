@@ -43,14 +43,28 @@ class OpenVINO:
         or_torch: Whether torch runs in its place where the conversion fails; else that is an error.
     """
 
+    differentiable = False
+
     def __init__(self, backbone: Backbone, *, or_torch: bool) -> None:
         self._backbone = backbone
         self._or_torch = or_torch
         self._threads = torch.get_num_threads()  # of the thread that makes it: workers of a batch have one each
         self._failed = False
+        self._start()
+
+    def _start(self) -> None:
+        """Begin without any converted network."""
         self._lock = threading.RLock()
         self._any_size: dict[tuple[int, ...] | None, _Program | None] = {}
         self._one_size: dict[tuple[tuple[int, ...] | None, int, int], _Program] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out converted networks, which can't be copied: a copy converts its own network."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_any_size", "_one_size")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
 
     @property
     def name(self) -> str:
