@@ -244,3 +244,21 @@ class TestRefused:
     def test_a_missing_file(self) -> None:
         with pytest.raises(WeightsError, match=r"No weights file 'nowhere\.pth'"):
             find_weights(find_entry("dinov1-vitb16"), "nowhere.pth")
+
+    @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
+    def test_a_file_replaced_after_its_digest_was_taken_fault_40(self, tmp_path: Path, name: str) -> None:
+        def save(model: torch.nn.Module) -> None:
+            (save_file if path.suffix == ".safetensors" else torch.save)(model.state_dict(), path)
+
+        path = tmp_path / name
+        save(vit())
+        file = as_file(path)
+        save(timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0))
+        model = vit()
+        with pytest.raises(WeightsError, match=rf"{name}' changed while it was being loaded \(it was {file.digest},"):
+            load_weights(model, file)
+        path.unlink()
+        with pytest.raises(WeightsError, match=rf"{name}' can't be read: "):
+            load_weights(model, file)
+        for key, value in vit().state_dict().items():
+            assert torch.equal(model.state_dict()[key], value), key

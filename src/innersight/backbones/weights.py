@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import os
 import pickle
 import sys
@@ -215,10 +216,10 @@ def load_weights(model: torch.nn.Module, file: WeightsFile) -> None:
         file: What to load.
 
     Raises:
-        WeightsError: If the file can't be read safely, or its tensors are not the model's: all missing, unexpected
-            and misshapen keys are listed; or if numbers in it are not finite.
+        WeightsError: If the file can't be read safely, or has changed since its digest was taken, or its tensors are
+            not the model's: all missing, unexpected and misshapen keys are listed; or if numbers in it are not finite.
     """
-    state = _to_timm_layout(_unwrap(_read(file.path)), model, file)
+    state = _to_timm_layout(_unwrap(_read(file)), model, file)
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     problems = {
         "missing": [key for key in expected if key not in state],
@@ -246,15 +247,26 @@ def _listed(keys: list[str]) -> str:
     )
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _read(file: WeightsFile) -> Mapping[str, Any]:
+    path = file.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"'{path}' can't be read: {first_line(error)}") from error
+    # These bytes are what is loaded: the file itself can change again between this check and its parsing.
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if digest != file.digest:
+        raise WeightsError(
+            f"'{path}' changed while it was being loaded (it was {file.digest}, and is {digest} now): start again."
+        )
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+            from safetensors.torch import load
 
-            return cast("Mapping[str, Any]", load_file(path))
+            return cast("Mapping[str, Any]", load(content))
         # DINO's training checkpoints hold their options beside the tensors: a plain record, which runs nothing.
         with torch.serialization.safe_globals([argparse.Namespace]):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"'{path}' holds something else than tensors, and is not read because that could run its code. Convert it "
