@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 from safetensors.torch import load_file, save_file
 from skimage import data
@@ -18,7 +22,7 @@ import innersight
 from innersight.backbones.features import Backbone, Features
 from innersight.errors import ArgumentError
 from innersight.metric.views import Views
-from innersight.scoring.cache import FeatureCache
+from innersight.scoring.cache import FeatureCache, versions
 from innersight.scoring.engine import score_pairs
 
 VIT = "vit_tiny_patch16_224"
@@ -206,6 +210,178 @@ class TestKey:
         alike = innersight.create_metrics(texts, backbone=VIT, weights=vit_weights)
         assert len({cache.key(b"image", metric, metric.layers) for metric in alike.values()}) == 1
 
+    def test_it_changes_with_the_version_of_each_package_that_decides_features_fault_13(
+        self, tmp_path: Path, monkeypatch
+    ) -> None:
+        cache, lite = FeatureCache(tmp_path, PLENTY), innersight.create_metric("lite")
+        now = dict(versions())
+        assert set(now) == {"innersight", "torch", "timm", "Pillow", "imagecodecs", "tifffile"}
+        assert "unknown" not in now.values()
+        keys = {cache.key(b"image", lite, lite.layers)}
+        for name in now:
+            other = tuple({**now, name: "0.0.1"}.items())
+            monkeypatch.setattr("innersight.scoring.cache.versions", lambda other=other: other)
+            keys.add(cache.key(b"image", lite, lite.layers))
+        assert len(keys) == 1 + len(now)
+
+
+def saved(folder: Path, index: int = 0) -> Path:
+    """Save one entry and return its file."""
+    FeatureCache(folder, PLENTY).save(key(index), views(index), {"height": "160", "fingerprint": "00ff"})
+    return folder / f"{key(index)}.safetensors"
+
+
+def parts_of(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    content = path.read_bytes()
+    head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return load_file(path), head["__metadata__"]
+
+
+def zero_the_tail(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-4000] + b"\0" * 4000)
+
+
+def reshape_tensors(path: Path) -> None:
+    tensors, said = parts_of(path)
+    save_file({name: tensor.reshape(1, 50, 40) for name, tensor in tensors.items()}, path, said)
+
+
+def retype_tensors(path: Path) -> None:
+    tensors, said = parts_of(path)
+    save_file({name: tensor.view(torch.int32) for name, tensor in tensors.items()}, path, said)
+
+
+def swap_tensors(path: Path) -> None:
+    tensors, said = parts_of(path)
+    save_file({"0": tensors["1"], "1": tensors["0"]}, path, said)
+
+
+def drop_the_tensors(path: Path) -> None:
+    save_file({}, path, parts_of(path)[1])
+
+
+def change_the_fingerprint(path: Path) -> None:
+    tensors, said = parts_of(path)
+    save_file(tensors, path, {**said, "fingerprint": "00fe"})
+
+
+def change_the_views(path: Path) -> None:
+    tensors, said = parts_of(path)
+    save_file(tensors, path, {**said, "views": said["views"].replace("eyes", "ears")})
+
+
+def nest_the_views(path: Path) -> None:
+    tensors, said = parts_of(path)
+    save_file(tensors, path, {**said, "views": "[" * 100_000})
+
+
+def add_a_fact(path: Path) -> None:
+    tensors, said = parts_of(path)
+    save_file(tensors, path, {**said, "more": "of it"})
+
+
+DAMAGES = [
+    zero_the_tail,
+    reshape_tensors,
+    retype_tensors,
+    swap_tensors,
+    drop_the_tensors,
+    change_the_fingerprint,
+    change_the_views,
+    nest_the_views,
+    add_a_fact,
+]
+
+
+class TestDamage:
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_a_damaged_entry_is_a_miss_and_replaced_fault_9(
+        self, tmp_path: Path, damage: Callable[[Path], None]
+    ) -> None:
+        damage(saved(tmp_path))
+        cache = FeatureCache(tmp_path, PLENTY)
+        assert cache.load(key(0)) is None
+        saved(tmp_path)
+        assert same(cache.load(key(0))[0], views())
+
+    @given(place=st.floats(0, 1, exclude_max=True), in_head=st.booleans(), bits=st.integers(1, 255))
+    def test_an_entry_with_any_byte_changed_is_a_miss_or_as_it_was_fault_9(
+        self, tmp_path_factory, place: float, in_head: bool, bits: int
+    ) -> None:
+        path = saved(tmp_path_factory.mktemp("cache"))
+        content = bytearray(path.read_bytes())
+        head = 8 + int.from_bytes(content[:8], "little")
+        at = int(place * head) if in_head else head + int(place * (len(content) - head))
+        content[at] ^= bits
+        path.write_bytes(content)
+        loaded = FeatureCache(path.parent, PLENTY).load(key(0))
+        if loaded is None:
+            return
+        assert in_head  # white space, or another spelling of the same head
+        assert same(loaded[0], views())
+        assert (loaded[1]["height"], loaded[1]["fingerprint"]) == ("160", "00ff")
+
+    @given(share=st.floats(0, 1, exclude_max=True))
+    def test_a_truncated_entry_is_a_miss_fault_9(self, tmp_path_factory, share: float) -> None:
+        path = saved(tmp_path_factory.mktemp("cache"))
+        os.truncate(path, int(share * path.stat().st_size))
+        assert FeatureCache(path.parent, PLENTY).load(key(0)) is None
+
+    def test_two_entries_with_their_files_swapped_are_misses_fault_9(self, tmp_path: Path) -> None:
+        one, other = saved(tmp_path, 0), saved(tmp_path, 1)
+        contents = one.read_bytes(), other.read_bytes()
+        one.write_bytes(contents[1])
+        other.write_bytes(contents[0])
+        cache = FeatureCache(tmp_path, PLENTY)
+        assert [cache.load(key(index)) for index in (0, 1)] == [None, None]
+
+    @pytest.mark.parametrize("error", [IndexError, RecursionError, MemoryError, RuntimeError])
+    def test_whatever_the_reading_raises_is_a_miss_fault_9(
+        self, tmp_path: Path, monkeypatch, error: type[Exception]
+    ) -> None:
+        def raising(*_: object, **__: object) -> None:
+            raise error("damage")
+
+        saved(tmp_path)
+        monkeypatch.setattr("innersight.scoring.cache.json.loads", raising)
+        assert FeatureCache(tmp_path, PLENTY).load(key(0)) is None
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")
+    @pytest.mark.parametrize("by_link", [False, True])
+    def test_a_fifo_is_a_miss_and_replaced_fault_9(self, tmp_path: Path, by_link: bool) -> None:
+        path = tmp_path / f"{key(0)}.safetensors"
+        os.mkfifo(fifo := tmp_path / "fifo" if by_link else path)
+        if by_link:
+            path.symlink_to(fifo)
+        with ThreadPoolExecutor(1) as pool:
+            loading = pool.submit(FeatureCache(tmp_path, PLENTY).load, key(0))
+            try:
+                assert loading.result(timeout=20) is None
+            finally:
+                if not loading.done():  # a writer that comes and goes ends the waiting
+                    os.close(os.open(fifo, os.O_WRONLY))
+        saved(tmp_path)
+        assert same(FeatureCache(tmp_path, PLENTY).load(key(0))[0], views())
+
+    def test_a_folder_of_an_entrys_name_is_a_miss_and_left_alone_fault_9(self, tmp_path: Path) -> None:
+        (tmp_path / f"{key(0)}.safetensors").mkdir()
+        cache = FeatureCache(tmp_path, 20_000)
+        assert cache.load(key(0)) is None
+        cache.save(key(0), views(), {})
+        assert FeatureCache(tmp_path, 0).load(key(0)) is None  # no room for any file, and a folder is not cleared
+        assert names_in(tmp_path) == {f"{key(0)}.safetensors"}
+
+    def test_scores_with_a_damaged_cache_are_as_without_one_fault_9(self, tmp_path: Path) -> None:
+        lite, cache = innersight.create_metrics(["lite"]), FeatureCache(tmp_path / "cache", PLENTY)
+        for name, level in (("a.png", 9), ("b.png", 200)):
+            Image.new("RGB", (64, 64), (level, 9, 9)).save(tmp_path / name)
+        pairs = [(tmp_path / "a.png", tmp_path / "b.png")]
+        expected = list(score_pairs(pairs, lite, cache=cache))
+        for path in cache.folder.iterdir():
+            zero_the_tail(path)
+        assert list(score_pairs(pairs, lite, cache=cache)) == expected
+
 
 class TestFolder:
     def test_what_is_saved_is_loaded_to_the_last_bit_with_the_facts_beside_it(self, tmp_path: Path) -> None:
@@ -229,6 +405,15 @@ class TestFolder:
                 assert bytes_in(tmp_path / "cache") <= limit
                 assert cache.load(key(index)) is not None
         assert bytes_in(tmp_path / "cache") > limit / 2
+
+    def test_two_that_share_a_folder_stay_within_the_limit_together_fault_45(self, tmp_path: Path) -> None:
+        limit = 100_000
+        caches = [FeatureCache(tmp_path, limit) for _ in range(2)]  # as in two processes: each has a count of its own
+        for index in range(20):
+            caches[index % 2].save(key(index), views(index), {})
+            assert bytes_in(tmp_path) <= limit
+            assert caches[(index + 1) % 2].load(key(index)) is not None
+        assert bytes_in(tmp_path) > limit / 2
 
     def test_those_not_used_for_longest_go_first(self, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path, 100_000)  # room for five, and for a sixth beside what is not cleared
