@@ -72,6 +72,67 @@ def test_every_page_gives_the_agreement_of_results_md() -> None:
         assert page.items() <= plain.items()
 
 
+def sections() -> list[tuple[str, str]]:
+    """Every section of the README and of the documents, with the name of its page and its heading."""
+    found = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for section in re.split(r"^## ", page.read_text(), flags=re.MULTILINE):
+            found.append((f"{page.name}: {section.splitlines()[0]}", section))
+    return found
+
+
+def presets_with_numbers(section: str) -> set[str]:
+    """Those of `vit` and `best` that a table of the section gives numbers of, or a measured time."""
+    shown = set()
+    for table in re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE):
+        if re.search(r"\d", table):
+            shown |= set(re.findall(r"^\| `(vit|best)\b", table, re.MULTILINE))
+            shown |= set(re.findall(r"`(vit|best)`", table.splitlines()[0]))
+    shown |= set(re.findall(r"^ +(vit|best)\b.* ms\b", section, re.MULTILINE))
+    return shown | set(re.findall(r"strengths\.py .*--metric (vit|best)\b", section))
+
+
+def test_where_vit_or_best_have_numbers_the_stand_in_is_named() -> None:
+    checked = set()
+    for where, section in sections():
+        shown = presets_with_numbers(section)
+        sentences = re.split(r"[.:]\s|\n\n|\|\n", section)
+        said = {name for line in sentences if "stand-in" in line for name in re.findall(r"`(vit|best)`", line)}
+        assert shown <= said, f"{where}: {shown - said}"
+        checked |= {where.split(":")[0]} if shown else set()
+    assert checked >= {"README.md", "results.md", "presets.md"}
+
+
+def test_no_p_value_of_a_preset_comes_from_the_sets_used_for_selection() -> None:
+    results = (ROOT / "docs" / "results.md").read_text()
+    for _, section in sections():
+        assert not re.search(r"\bp\s*[=<]?\s*0?\.\d", section)
+    assert "The settings of the presets were selected on these two parts." in results
+    assert "P-values of the presets against other metrics are therefore not given" in results
+
+
+def test_the_table_of_the_readme_says_on_how_many_pairs_and_references_it_rests() -> None:
+    head = next(line for line in README.splitlines() if line.startswith("| metric |"))
+    cells = [cell.strip() for cell in head.split("|")]
+    assert "310 pairs of 16 references, 289 of them of three" in cells[2]
+    assert "89 pairs of 10 references" in cells[4]
+
+
+def test_the_claim_about_human_opinion_comes_with_the_selection_of_the_settings() -> None:
+    words = " ".join(README.split())
+    claim = "Nothing is trained on human opinion"
+    whole = f"{claim}, but the settings of the presets were selected on parts of TID2013 and LIVE."
+    assert words.count(claim) == words.count(whole) == 1
+
+
+def test_every_extra_is_installed_by_the_name_of_the_package() -> None:
+    for where, section in sections():
+        assert ".[" not in section.replace("...[", ""), where
+        assert len(re.findall(r"innersight\[", section)) == len(re.findall(r"pip install 'innersight\[", section)), (
+            where
+        )
+
+
 @pytest.mark.slow
 def test_the_demo_scores_rise_and_its_heat_map_is_written(tmp_path: Path) -> None:
     done = subprocess.run(
