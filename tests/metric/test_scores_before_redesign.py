@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import innersight
-from photographs import pairs
+from photograph_pairs import pairs
 
 CASES = json.loads((Path(__file__).parent.parent / "fixtures" / "scores_before_redesign.json").read_text())["cases"]
 
