@@ -244,3 +244,25 @@ def test_standard_output_on_a_full_disk_is_one_line_fault_22() -> None:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 2
     assert re.fullmatch(r"innersight: A file can't be read or written: No space left on device\. .*\n", result.stderr)
+
+
+@pytest.mark.parametrize(
+    "failure", ["RuntimeError('CUDA error: an illegal memory access')", "torch.OutOfMemoryError('full')"]
+)
+def test_a_device_failure_stops_the_run_in_one_line_fault_18(listed: Path, failure: str) -> None:
+    # The command, with a network that fails as a broken GPU does.
+    code = (
+        "import sys, torch\n"
+        "from innersight.backbones.features import Backbone\n"
+        "def fail(*_):\n"
+        f"    raise {failure}\n"
+        "Backbone.outputs = fail\n"
+        "from innersight.cli.app import main\n"
+        "sys.argv = ['innersight', 'batch', 'list.csv', '--out', 'scores.csv', '--runtime', 'torch', '--quiet']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=listed, timeout=300)
+    assert done.returncode == 2
+    assert done.stderr.startswith("innersight: The device failed: ")
+    assert done.stderr.count("\n") == 1
+    assert not (listed / "scores.csv").exists()

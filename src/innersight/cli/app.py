@@ -14,7 +14,7 @@ import typer
 
 from innersight import __version__
 from innersight.cli import batch, bench, catalogues, evaluate, score, verify, weights
-from innersight.errors import InnersightError
+from innersight.errors import InnersightError, first_line
 
 app = typer.Typer(
     name="innersight",
@@ -74,6 +74,14 @@ def main() -> None:
         said = f"{place} can't be read or written: {error.strerror or error}."
         step = "Check the path, its permissions and the free disk space, and run again; batch goes on with --resume."
         print(f"innersight: {said} {step}", file=sys.stderr)
+        sys.exit(2)
+    except (RuntimeError, MemoryError) as error:
+        from innersight.backbones.features import is_device_failure
+
+        if not is_device_failure(error):
+            raise
+        step = "Free memory or use another --device, and run again; batch goes on with --resume."
+        print(f"innersight: The device failed: {first_line(error)} {step}", file=sys.stderr)
         sys.exit(2)
 
 
