@@ -21,8 +21,8 @@ from alternate import alternate, machine
 
 from innersight import Metric, create_metric, read_image
 from innersight.scoring.batch import score_list
+from innersight.scoring.journal import Journal
 from innersight.scoring.lists import open_list
-from innersight.scoring.results import Journal
 from innersight.scoring.sights import RowScore, Sights
 
 FILES, REFERENCES, SIDE = 200, 20, 16

@@ -11,16 +11,9 @@ from innersight.images.perturbing import Perturbation
 from innersight.metric.combined import AnyMetric
 from innersight.scoring.cache import FeatureCache
 from innersight.scoring.engine import Auto, Engine
+from innersight.scoring.journal import Journal, journal_of, read_record, write_record
 from innersight.scoring.lists import PairList
-from innersight.scoring.results import (
-    Journal,
-    check_output,
-    journal_of,
-    read_record,
-    result_columns,
-    write_record,
-    write_results,
-)
+from innersight.scoring.results import check_output, result_columns, write_results
 
 
 @dataclass(frozen=True)
