@@ -11,7 +11,8 @@ import torch
 LEAST_ENERGY = 1e-12
 """The least a layer's energy is taken for: below that of any network, yet no square of a ratio overflows."""
 
-_MILLION = 1e6
+_LARGE = 1e6
+"""Features above this are scaled down before they are squared: the square of a float32 overflows at 1.8e19."""
 
 _LEAST_LENGTH = 1e-6
 """The least a vector's length is taken for, the root of `LEAST_ENERGY`. It bounds the gradient of the cosine."""
@@ -75,7 +76,7 @@ def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tenso
     # A common unit, of no effect on the ratio, keeps the squares of large features within the range of a float.
     # It is exactly 1 for features of up to a million.
     largest = torch.maximum(*(x.detach().abs().flatten(1).amax(1) for x in (reference, distorted)))
-    unit = largest.clamp(min=_MILLION).div(_MILLION).view(-1, *[1] * (reference.ndim - 1))
+    unit = largest.clamp(min=_LARGE).div(_LARGE).view(-1, *[1] * (reference.ndim - 1))
     reference, distorted = reference / unit, distorted / unit
     difference = (distorted - reference).square().sum(_channel_axis(reference))
     shared = ((energy(reference) + energy(distorted)) / 2).clamp(min=LEAST_ENERGY)
@@ -115,7 +116,7 @@ def _unit_vectors(features: torch.Tensor, axis: int) -> torch.Tensor:
     """Divide each vector by its length, or by `_LEAST_LENGTH` if it is shorter; a zero vector has zero gradient."""
     largest = features.detach().abs().amax(axis, keepdim=True)
     # The unit is exactly 1 for entries of up to a million. It keeps the squares of larger ones within range.
-    unit = largest.clamp(min=_MILLION) / _MILLION
+    unit = largest.clamp(min=_LARGE) / _LARGE
     length: torch.Tensor = unit * torch.linalg.vector_norm(features / unit, dim=axis, keepdim=True)
     return features.masked_fill(largest == 0, 0.0) / length.clamp(min=_LEAST_LENGTH)
 

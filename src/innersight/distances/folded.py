@@ -16,7 +16,9 @@ from innersight.errors import ArgumentError
 
 _ROWS = 64
 _FLOOR = 1e-10
+
 _LEAST_RAW = 1e-12
+"""The value of log(1 + raw) below which the slope of its fourth root is held constant."""
 
 
 def fold(stack: torch.Tensor) -> torch.Tensor:

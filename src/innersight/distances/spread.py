@@ -13,7 +13,9 @@ ORDERS = (2, 4, 8)
 """Orders of moment there are: powers of two, for repeated squaring is many times as fast as a power."""
 
 _LEAST_UNIT = math.sqrt(LEAST_ENERGY)
+
 _WEAK = 2.0**-10
+"""The share of the strongest channel's largest value below which a channel is scaled up."""
 
 
 def spread(reference: torch.Tensor, distorted: torch.Tensor, order: int = 2) -> torch.Tensor:
@@ -43,26 +45,23 @@ def spread(reference: torch.Tensor, distorted: torch.Tensor, order: int = 2) -> 
     over = (2, 3) if reference.ndim == 4 else (1,)
     r, d = (features - features.mean(over, keepdim=True) for features in (reference, distorted))
     # A common unit, of no effect on the ratio, keeps the squares within the range of a float.
-    everything = tuple(range(1, reference.ndim))
-    unit = torch.maximum(_largest(r, everything), _largest(d, everything)).clamp(min=_LEAST_UNIT)
-    r, d = (_moments(centred / unit, over, order) for centred in (r, d))
+    peaks = [centred.detach().abs().amax(over, keepdim=True) for centred in (r, d)]
+    unit = torch.maximum(*peaks).flatten(1).amax(1).clamp(min=_LEAST_UNIT).view(-1, *[1] * (reference.ndim - 1))
+    r, d = (_moments(centred, peak, unit, over, order) for centred, peak in zip((r, d), peaks, strict=True))
     # The least energy, in this unit: for tiny features the gradient is bounded too.
     least = (_LEAST_UNIT / unit).square().flatten()
     own = torch.maximum(r.square().sum(1) + d.square().sum(1), least)
     return 2 * (d - r).square().sum(1) / own
 
 
-def _largest(centred: torch.Tensor, over: tuple[int, ...]) -> torch.Tensor:
-    return centred.detach().abs().amax(over, keepdim=True)
-
-
-def _moments(centred: torch.Tensor, over: tuple[int, ...], order: int) -> torch.Tensor:
-    """Roots of the channels' moments, (N, channels)."""
+def _moments(
+    centred: torch.Tensor, peak: torch.Tensor, unit: torch.Tensor, over: tuple[int, ...], order: int
+) -> torch.Tensor:
+    """Compute the roots of the channels' moments in a unit, (N, channels); `peak` is each channel's largest value."""
     # In the common unit the powers of a weak channel underflow, and the slope of their root is infinite. A channel
-    # weaker than `_WEAK` gets a unit of its own, in which its largest value is `_WEAK`. The others keep the unit 1.
-    largest = _largest(centred, over)
-    unit = largest.clamp(max=_WEAK) / _WEAK
-    powers = centred / unit.clamp(min=torch.finfo(centred.dtype).tiny)
+    # weaker than `_WEAK` is scaled up, so that its largest value is `_WEAK`. The others keep the common unit.
+    scale = (peak / unit).clamp(max=_WEAK) / _WEAK
+    powers = centred / (unit * scale).clamp(min=torch.finfo(centred.dtype).tiny)
     for _ in range(order.bit_length() - 1):
         powers = powers.square()
-    return power_at_zero_flat(powers.mean(over), 1 / order) * unit.squeeze(over)
+    return power_at_zero_flat(powers.mean(over), 1 / order) * scale.squeeze(over)
