@@ -8,27 +8,9 @@ from pathlib import Path
 import pytest
 
 from innersight.errors import ArgumentError
-from innersight.scoring import journal as journals
+from innersight.scoring import journal as module
 from innersight.scoring.journal import Journal, read_record, write_record
-from innersight.scoring.sights import RowScore
-
-RUN = {"list": "sha256:1", "metrics": {"lite": {"layers": [0, 1], "weights": {"digest": "sha256:a"}}}}
-ROWS = [
-    RowScore({"lite": 0.1}, {}, None),
-    RowScore({}, {}, 'can\'t: "quoted"\nline'),
-    RowScore({"lite": 1 / 3}, {}, None),
-]
-
-
-ORDER = [2, 0, 1]  # in which they are done
-
-
-def written(out: Path) -> Journal:
-    journal = Journal(out, RUN, resume=False, overwrite=False)
-    for row in ORDER:
-        journal.add(row, ROWS[row])
-    journal.close()
-    return journal
+from journals import ORDER, ROWS, RUN, written
 
 
 def test_a_journal_cut_at_any_byte_resumes_with_the_whole_rows_before_it(tmp_path: Path) -> None:
@@ -136,7 +118,7 @@ def test_a_journal_on_a_full_disk_closes_fault_22(tmp_path: Path) -> None:
 @pytest.mark.parametrize("with_fcntl", [True, False])
 def test_a_second_run_of_one_output_is_refused_fault_21(tmp_path: Path, monkeypatch, with_fcntl: bool) -> None:
     if not with_fcntl:
-        monkeypatch.setattr(journals, "fcntl", None)
+        monkeypatch.setattr(module, "fcntl", None)
     out = tmp_path / "out.csv"
     first = Journal(out, RUN, resume=False, overwrite=False)
     first.add(0, ROWS[0])

@@ -35,16 +35,18 @@ def evaluate(
     ] = None,
     kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="Of kinds of distortion.")] = None,
     opinion_std: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Of standard deviations: outlier ratio, analysis of pairs.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Standard deviations of opinions, for outlier ratio and pair analysis."),
     ] = None,
     votes: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of each opinion: standard error = deviation / root of N.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Votes of each opinion: standard error = deviation / sqrt(N)."),
     ] = None,
     versus: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Other scores, compared where --opinion-std is given.")
+        str | None, typer.Option(metavar="COLUMN", help="Second column of scores to compare with. Needs --opinion-std.")
     ] = None,
     resamples: Annotated[int, typer.Option(min=0, help="For the 95 % intervals; 0 for none.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resamples and subsets.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples and of the random subset of pairs.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure how well scores agree with people: PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit."""
@@ -73,9 +75,9 @@ def evaluate(
         resamples=resamples,
         seed=seed,
     )
-    spread = None
+    with_std = None
     if opinion_std is not None:
-        spread = evaluate_with_std(
+        with_std = evaluate_with_std(
             [numbers(column) for column in (score, versus) if column is not None],
             numbers(opinion),
             numbers(opinion_std),
@@ -85,14 +87,15 @@ def evaluate(
             seed=seed,
         )
     if as_json:
-        with_std = {} if spread is None else {"with_std": spread.to_json()}
-        printed = {"scores": str(scores), "score": score, **found.to_json(), **with_std}
+        printed = {"scores": str(scores), "score": score, **found.to_json()}
+        if with_std is not None:
+            printed["with_std"] = with_std.to_json()
         print(json.dumps(printed, indent=2, allow_nan=False))
     else:
         _print_tables(found)
-        if spread is not None:
-            _print_with_std(spread, score, versus)
-    for note in (*found.notes, *(() if spread is None else spread.notes)):
+        if with_std is not None:
+            _print_with_std(with_std, score, versus)
+    for note in (*found.notes, *(() if with_std is None else with_std.notes)):
         print(f"innersight: {note}", file=sys.stderr)
 
 
@@ -140,18 +143,18 @@ def _print_tables(found: Evaluation) -> None:
         console().print(kinds)
 
 
-def _print_with_std(spread: StdEvaluation, score: str, versus: str | None) -> None:
+def _print_with_std(with_std: StdEvaluation, score: str, versus: str | None) -> None:
     from rich.table import Table
 
     from innersight.cli.console import console
 
-    counts = f"{spread.pairs.different} different and {spread.pairs.similar} similar pairs"
+    counts = f"{with_std.pairs.different} different and {with_std.pairs.similar} similar pairs"
     table = Table("with standard deviation", score, title=counts, title_justify="left")
-    columns: list[dict[str, float | None]] = [spread.statistics(0)]
+    columns: list[dict[str, float | None]] = [with_std.statistics(0)]
     if versus is not None:
         table.add_column(versus)
         table.add_column("p of the difference")
-        columns += [spread.statistics(1), spread.p_values()]
+        columns += [with_std.statistics(1), with_std.p_values()]
     for name in columns[0]:
         values = (column.get(name) for column in columns)
         formats = (".4f", ".4f", ".2g")  # p-values may be small

@@ -55,7 +55,7 @@ class Areas:
 
 @dataclass(frozen=True)
 class PairAnalysis:
-    """What the pairs of rows say of k metrics.
+    """Agreement of k metrics with the order of pairs of rows.
 
     Attributes:
         different: Number of pairs with significantly different opinions.
@@ -78,7 +78,7 @@ class StdEvaluation:
 
     Attributes:
         rows: Rows with all scores, an opinion and a standard deviation.
-        votes: As given.
+        votes: Number of votes behind each opinion; None if it was not given.
         outlier_ratio: One a score, in [0, 1]; nan where the logistic fit failed.
         pair_rows: Rows of which all pairs are compared.
         pairs: The analysis of these pairs.
@@ -166,7 +166,7 @@ def delong(positives: Floats, negatives: Floats) -> Areas:
 
 
 def analyse_pairs(scores: Floats, opinions: Floats, errors: Floats) -> PairAnalysis:
-    r"""Compare all pairs of rows: does a score tell different from similar, and better from worse?
+    r"""Measure how well scores separate different from similar pairs, and better from worse rows.
 
     A pair is different if :math:`|o_1 - o_2| > 1.96 \sqrt{e_1^2 + e_2^2}`, else similar. `different_similar` is the
     area of :math:`|s_1 - s_2|`, different pairs as positives. `better_worse` is the area of :math:`s_1 - s_2` of the
@@ -245,11 +245,11 @@ def evaluate_with_std(
         stds: Standard deviations of the opinions, likewise.
         opinion_direction: Of opinions.
         score_direction: Of scores, the same for both metrics.
-        votes: How many votes each opinion is the mean of; None if the standard deviation is used as given.
+        votes: Number of votes whose mean each opinion is. None uses the standard deviation as the standard error.
         seed: Of the random subset.
 
     Returns:
-        All of it.
+        The outlier ratios and the pair analysis.
 
     Raises:
         ArgumentError: If lengths differ, a standard deviation is negative, `votes` is below 1, or fewer than 3 rows are
