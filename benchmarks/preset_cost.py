@@ -43,7 +43,7 @@ def main() -> None:
         for name, member in metric.members.items():
             sides[name] = partial(score_new, member, member.look(reference), distorted)
     else:
-        prepared = metric._prepare(distorted)
+        prepared = metric.extraction.prepare(distorted)
         layers = tuple(layer for layer in metric.layers if layer < metric.backbone.count)
         sides["the bare network"] = lambda: metric.runtime(prepared, layers)
         if metric.backbone.kind == "tokens":

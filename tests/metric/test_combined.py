@@ -107,6 +107,7 @@ def test_any_metrics_of_mean_logarithms_join_by_a_plus() -> None:
 def test_it_never_trains() -> None:
     both = innersight.create_metric("lite+lite:chroma=full").train()
     assert not any(module.training for module in both.modules())
+    assert not any(module.training for member in both.members.values() for module in member.backbone.modules())
 
 
 @pytest.mark.parametrize(

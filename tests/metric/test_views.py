@@ -115,7 +115,7 @@ def test_layers_compare_as_those_of_the_images(metric: Metric, images) -> None:
 def test_a_score_is_the_mean_over_parts_by_their_windows(
     vit_weights: Path, images, monkeypatch, at_once: int, parts: list[int]
 ) -> None:
-    monkeypatch.setattr("innersight.metric.module._WINDOWS_AT_ONCE", at_once)
+    monkeypatch.setattr("innersight.metric.extraction._WINDOWS_AT_ONCE", at_once)
     metric = innersight.create_metric("paper", backbone="vit_tiny_patch16_224", weights=vit_weights, distance="jsd")
     reference, distorted = images[0], images[1][:1]
     pairs = list(zip(metric.look_in_parts(reference), metric.look_in_parts(distorted), strict=True))

@@ -133,7 +133,7 @@ class TestSee:
 class TestCompare:
     @pytest.mark.parametrize("windows", [16, 4])
     def test_in_parts_as_in_one(self, lite, paper, pair: list[Path], monkeypatch, windows: int) -> None:
-        monkeypatch.setattr("innersight.metric.module._WINDOWS_AT_ONCE", windows)  # six are one part, or 4 and 2
+        monkeypatch.setattr("innersight.metric.extraction._WINDOWS_AT_ONCE", windows)  # six are one part, or 4 and 2
         looking = sights({**lite, **paper}, with_layers=True)
         whole, parts = (looking.compare(*looking.see(pair, in_parts=in_parts)) for in_parts in (False, True))
         assert whole.error is parts.error is None

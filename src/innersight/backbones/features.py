@@ -120,6 +120,7 @@ class Backbone(nn.Module):
             self.model.to(memory_format=torch.channels_last)  # convolutions up to 1.6 times faster on a CPU
         for name, values in (("mean", entry.mean), ("std", entry.std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+        self.eval()
 
     mean: torch.Tensor
     std: torch.Tensor

@@ -16,6 +16,7 @@ import torch
 from innersight.backbones.features import Features, is_device_failure
 from innersight.errors import ArgumentError, ImageError, WeightsError, first_line, unknown_name
 from innersight.images.checking import check_images
+from innersight.metric.create import find_device
 from innersight.metric.views import Views
 
 _SIGHT = "pixels"
@@ -179,8 +180,7 @@ def create_rival(name: str, device: torch.device | None = None) -> Rival:
         raise unknown_name("rival", name, RIVALS)
     if importlib.util.find_spec("piq") is None:
         raise ArgumentError(f"The metric {name!r} needs piq: pip install 'innersight[baselines]'.")
-    # A tensor names its device with an index: `cuda` becomes `cuda:0`, which tensors of images are compared with.
-    entry, target = RIVALS[name], torch.empty(0, device=device or "cpu").device
+    entry, target = RIVALS[name], find_device(device or "cpu")
     function = getattr(importlib.import_module("piq"), entry.function)
     if not entry.trained:
         return Rival(entry, partial(function, data_range=1.0, reduction="none"), target)

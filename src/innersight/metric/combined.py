@@ -60,7 +60,7 @@ class CombinedMetric(nn.Module):
                 )
         self.name = name
         self.members = dict(members)
-        self._modules_of_members = nn.ModuleList(self.members.values())  # for .to() and .parameters()
+        self._modules_of_members = nn.ModuleList(self.members.values())  # for .to()
 
     def train(self, mode: bool = True) -> CombinedMetric:  # noqa: ARG002
         """Stay in evaluation mode, also as part of a model that trains."""

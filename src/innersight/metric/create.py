@@ -97,7 +97,7 @@ def create_metrics(
         device: See there.
         precision: See there.
         runtime: See there.
-        validate: See there.
+        validate: Check that pixel values lie in [0, 1]; True by default.
         **overrides: For all of them; what is changed in a metric's own text comes first.
 
     Returns:

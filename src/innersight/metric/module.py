@@ -9,24 +9,19 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from innersight import __version__
-from innersight.backbones.features import Backbone, Features, Run
+from innersight.backbones.features import Backbone, Features
 from innersight.distances.registry import Positional
 from innersight.errors import ArgumentError
 from innersight.images.checking import check_images, check_pair
-from innersight.images.colour import chroma_of, halve_chroma
-from innersight.images.resizing import fit_short_side, resize
 from innersight.metric.config import MetricConfig
-from innersight.metric.terms import Terms, see_from_afar, to_size, whose
+from innersight.metric.description import cite, describe, network_name
+from innersight.metric.extraction import Extraction, size_of, windows_at_once
+from innersight.metric.terms import Terms, to_size, whose
 from innersight.metric.views import Views
 from innersight.runtime.choice import Runtime
 from innersight.runtime.eager import Eager
-from innersight.windows import WindowGrid
 
 _Comparison: TypeAlias = Callable[[Features, Features], torch.Tensor]
-
-_WINDOWS_AT_ONCE = 16
-"""Windows that go through the network together; bounds the memory of a large image, changes no score."""
 
 
 class Metric(nn.Module):
@@ -79,8 +74,9 @@ class Metric(nn.Module):
         # must not reach frozen weights, whose digest the citation states. `_apply` moves it.
         self.__dict__["backbone"] = backbone
         self.runtime = runtime or Eager(backbone)
-        self._terms = Terms(config, backbone)
-        self.layers = self._terms.layers
+        self.terms = Terms(config, backbone)
+        self.extraction = Extraction(config, backbone, self.runtime, self.terms)
+        self.layers = self.terms.layers
 
     backbone: Backbone
 
@@ -114,7 +110,7 @@ class Metric(nn.Module):
             ArgumentError: If a tensor's type, shape, dtype, device or range is not as said, or the images are smaller
                 than a window.
         """
-        return self._compare_images(reference, distorted, self._terms.score)
+        return self._compare_images(reference, distorted, self.terms.score)
 
     def look(self, images: torch.Tensor, layers: tuple[int, ...] | None = None) -> Views:
         """Compute what the network sees of images, to compare it with others later: a reference is seen once.
@@ -163,15 +159,15 @@ class Metric(nn.Module):
         check_images("images", images, dtype=self.dtype, device=self.device, check_range=self.validate)
         kept = self.layers if layers is None else layers
         with _own_precision(self.device):
-            prepared = self._prepare(images)
-        parts = self._see(prepared, kept, differentiable=_wants_gradient(images))
+            prepared = self.extraction.prepare(images)
+        parts = self.extraction.walk(prepared, kept, differentiable=_wants_gradient(images))
         while True:
             # The caller's autocast state is restored before each yield: a generator may be left at any of them.
             with _own_precision(self.device):
                 features = next(parts, None)
             if features is None:
                 return
-            yield Views(features, kept, images.shape[0], _size(prepared), self.sight)
+            yield Views(features, kept, images.shape[0], size_of(prepared), self.sight)
 
     def compare(self, reference: Views, distorted: Views) -> torch.Tensor:
         """Score what was seen by `look`: the same scores as of the images, within rounding.
@@ -187,7 +183,7 @@ class Metric(nn.Module):
             ArgumentError: If the images were seen at different sizes or with another `sight`, their numbers don't
                 fit, or a layer is missing.
         """
-        return self._compare_views(reference, distorted, self._terms.score)
+        return self._compare_views(reference, distorted, self.terms.score)
 
     def compare_layers(self, reference: Views, distorted: Views) -> torch.Tensor:
         """Compute each layer's part of the score of what was seen by `look`; see `per_layer`.
@@ -202,7 +198,7 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for `compare`.
         """
-        return self._compare_views(reference, distorted, self._terms.score_layers)
+        return self._compare_views(reference, distorted, self.terms.score_layers)
 
     def per_layer(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Compute each layer's part of the score: all its terms, weighted as in the score.
@@ -220,7 +216,7 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for a score.
         """
-        return self._compare_images(reference, distorted, self._terms.score_layers)
+        return self._compare_images(reference, distorted, self.terms.score_layers)
 
     def map(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
         """Show where the images differ.
@@ -239,8 +235,8 @@ class Metric(nn.Module):
         Raises:
             ArgumentError: As for a score, or if nothing that is compared gives a number a position.
         """
-        rule = self._terms.rule
-        if not self._terms.have_places:
+        rule = self.terms.rule
+        if not self.terms.have_places:
             raise ArgumentError(
                 "A map needs a term with places, but this metric has only the spread, which has none. Give structure, "
                 "colour or tint a weight, as in structure=1."
@@ -253,20 +249,14 @@ class Metric(nn.Module):
             )
         check_pair(reference, distorted, dtype=self.dtype, device=self.device, check_range=self.validate)
         with _own_precision(self.device):
-            r, d = self._prepare(reference), self._prepare(distorted)
+            r, d = self.extraction.prepare(reference), self.extraction.prepare(distorted)
             wanted = _wants_gradient(reference, distorted)
-            return to_size(self._map(rule, r, d, differentiable=wanted), _size(reference))
-
-    @property
-    def _network(self) -> str:
-        """Timm's name; without the weights' tag where a file of the user's own took their place."""
-        name = self.backbone.entry.timm_name
-        return name.partition(".")[0] if self.backbone.weights.source == "file" else name
+            return to_size(self._map(rule, r, d, differentiable=wanted), size_of(reference))
 
     @property
     def layer_names(self) -> list[str]:
         """What each number of `per_layer` is of."""
-        named = {self._terms.picture: "picture", self._terms.tint: "tint"}
+        named = {self.terms.picture: "picture", self.terms.tint: "tint"}
         return [named.get(layer, f"layer {layer}") for layer in self.layers]
 
     @property
@@ -277,15 +267,15 @@ class Metric(nn.Module):
     @property
     def has_map(self) -> bool:
         """Whether there is a `map`."""
-        positional = isinstance(self._terms.rule, Positional) and self.config.features != "embedding"
-        return positional and self._terms.have_places
+        positional = isinstance(self.terms.rule, Positional) and self.config.features != "embedding"
+        return positional and self.terms.have_places
 
     @property
     def sight(self) -> str:
         """What decides what the network sees; metrics that share it can share one `look`."""
         config = self.config
         return (
-            f"{self._network} {self.backbone.weights.digest}, {config.features}, input {config.input}, "
+            f"{network_name(self.backbone)} {self.backbone.weights.digest}, {config.features}, input {config.input}, "
             f"chroma {config.chroma}, normalisation {config.normalisation}, tokens {config.tokens}, "
             f"{self.precision}"
         )
@@ -296,21 +286,8 @@ class Metric(nn.Module):
         return self.config.input.window
 
     def seen_pixels(self, height: int, width: int) -> int:
-        """Count the pixels that the network sees of an image, those in several windows several times.
-
-        Args:
-            height: Rows of the image, pixels.
-            width: Its columns, pixels.
-
-        Returns:
-            What the memory of a `look` is proportional to.
-
-        Raises:
-            ArgumentError: If the image is smaller than a window.
-        """
-        height, width = self._prepared_size(height, width)
-        grid = self._grid(height, width)
-        return height * width if grid is None else len(grid) * grid.window**2
+        """Count the pixels that the network gets of an image of this size; see `Extraction.count_pixels`."""
+        return self.extraction.count_pixels(height, width)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -331,126 +308,12 @@ class Metric(nn.Module):
 
     @property
     def citation(self) -> str:
-        """One line to quote beside a number: everything that decided it."""
-        config, weights = self.config, self.backbone.weights
-        if config.features == "embedding":
-            features = "embedding"
-        else:
-            layers = self._terms.distance_layers or self._terms.spread_layers
-            features = f"intermediate layer{'s'[: len(layers) > 1]} {_list(layers)} of {self.backbone.count}"
-        seed = f" (seed {config.seed})" if config.distance == "swd" else ""
-        poolings = [
-            f"{pooling} over {what}"
-            for pooling, what in ((config.position_pooling, "positions"), (config.layer_pooling, "layers"))
-            if pooling
-        ]
-        terms = [
-            *([f"structure {config.structure:g}"] if config.structure != 1 else []),
-            *(
-                [f"spread {config.spread:g} (order {config.spread_order}, layers {_list(self._terms.spread_layers)})"]
-                if config.spread
-                else []
-            ),
-            *(["log"] if config.layer_scale == "log" else []),
-            *([f"colour {config.colour:g}"] if config.colour else []),
-            *([f"tint {config.tint:g}"] if config.tint else []),
-        ]
-        chroma = f"chroma {config.chroma}, " if config.chroma != "full" else ""
-        tokens = f"tokens {config.tokens}, " if config.tokens != "plain" else ""
-        return (
-            f"innersight {__version__} {config.preset}: {self._network} (weights {weights.digest[:19]}), {features}, "
-            f"input {config.input}, {chroma}normalisation {config.normalisation}, {tokens}"
-            f"{', '.join([config.distance + seed, *terms, *poolings])}, {self.precision}"
-        )
+        """One line to cite with a score: everything that decided it."""
+        return cite(self)
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decided a score, in JSON types."""
-        config, entry, weights = self.config, self.backbone.entry, self.backbone.weights
-        return {
-            "preset": config.preset,
-            "innersight": __version__,
-            "backbone": entry.alias,
-            "timm_name": self._network,
-            "weights": {"source": weights.source, "file": weights.path.name, "digest": weights.digest},
-            "features": config.features,
-            "structure": config.structure,
-            "layers": list(self._terms.distance_layers) if config.features == "intermediate" else None,
-            "input": str(config.input),
-            "resize": "bilinear, anti-aliased" if config.input.short_side else None,
-            "chroma": config.chroma,
-            "normalisation": config.normalisation,
-            "tokens": config.tokens,
-            "distance": config.distance,
-            "spread": config.spread,
-            "spread_order": config.spread_order if config.spread else None,
-            "spread_layers": list(self._terms.spread_layers) if config.spread else None,
-            "per_layer": self.layer_names,
-            "layer_scale": config.layer_scale,
-            "colour": config.colour,
-            "tint": config.tint,
-            "position_pooling": config.position_pooling,
-            "layer_pooling": config.layer_pooling,
-            "window_pooling": "mean" if config.input.window else None,
-            "seed": config.seed if config.distance == "swd" else None,
-            "precision": self.precision,
-            "runtime": self.runtime.name,
-            "device": str(self.device),
-            "citation": self.citation,
-        }
-
-    def _prepare(self, images: torch.Tensor) -> torch.Tensor:
-        return resize(images, self._prepared_size(*_size(images)))
-
-    def _prepared_size(self, height: int, width: int) -> tuple[int, int]:
-        policy = self.config.input
-        if policy.short_side is None:
-            return height, width
-        # Windows have the network's size already; whole images must fit its patches.
-        multiple = self.backbone.multiple if policy.window is None else 1
-        return fit_short_side(height, width, policy.short_side, multiple)
-
-    def _grid(self, height: int, width: int) -> WindowGrid | None:
-        policy = self.config.input
-        if policy.window is None or policy.stride is None:
-            return None
-        if min(height, width) < policy.window:
-            raise ArgumentError(
-                f"The {self.config.preset} metric looks through windows of {policy.window} x {policy.window} pixels "
-                f"(input '{policy}'), but the images are {height} x {width} (height x width). Enlarge them on purpose "
-                f"with input='short={policy.window},{policy}', or use metric 'lite', which takes any size."
-            )
-        return WindowGrid.over(height, width, policy.window, policy.stride)
-
-    def _features(self, views: torch.Tensor, layers: tuple[int, ...], *, differentiable: bool = False) -> Features:
-        run: Run = self.runtime if self.runtime.differentiable or not differentiable else self.backbone.outputs
-        shown = halve_chroma(views) if self.config.chroma == "half" else views
-        seen = self.backbone.normalise(shown) if self.config.normalisation == "backbone" else shown
-        if self.config.features == "embedding":
-            return self.backbone.embedding(seen, run)
-        own = tuple(layer for layer in layers if layer < self.backbone.count)
-        features = self.backbone.intermediate(seen, own, run)
-        seen_layers = list(features.layers)
-        if self.config.tokens == "normed":
-            seen_layers = [nn.functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-6) for tokens in seen_layers]
-        if self._terms.picture in layers:
-            seen_layers.append(see_from_afar(shown))
-        if self._terms.tint in layers:
-            seen_layers.append(chroma_of(views))
-        # One layout, whoever made them: sums run in one order, and a cached score is the fresh one to the last bit.
-        return replace(features, layers=tuple(layer.contiguous() for layer in seen_layers))
-
-    def _see(
-        self, images: torch.Tensor, layers: tuple[int, ...], *, differentiable: bool = False
-    ) -> Iterator[Features]:
-        """Run the network over prepared images, some windows at a time."""
-        grid = self._grid(*_size(images))
-        if grid is None:
-            yield self._features(images, layers, differentiable=differentiable)
-            return
-        step = _windows_at_once(images.shape[0])
-        for first in range(0, len(grid), step):
-            windows = grid.cut(images, grid.corners[first : first + step])
-            yield self._features(windows, layers, differentiable=differentiable)
+        return describe(self)
 
     def _compare_images(self, reference: torch.Tensor, distorted: torch.Tensor, function: _Comparison) -> torch.Tensor:
         """Compare images window by window, holding the features of a few windows only."""
@@ -459,7 +322,7 @@ class Metric(nn.Module):
             # The two pass separately: in one batch, equal images could differ by rounding.
             wanted = _wants_gradient(reference, distorted)  # one runtime for both images of a comparison
             seen = (
-                self._see(self._prepare(images), self.layers, differentiable=wanted)
+                self.extraction.walk(self.extraction.prepare(images), self.layers, differentiable=wanted)
                 for images in (reference, distorted)
             )
             return _mean_over_windows(zip(*seen, strict=True), reference.shape[0], function)
@@ -477,46 +340,42 @@ class Metric(nn.Module):
             missing = sorted({*self.layers} - {*views.layers})
             if missing:
                 raise ArgumentError(f"Argument `{name}` lacks the layers {missing}: look with layers that hold them.")
-        wanted = {_wants_gradient(*views.features.layers) for views in (reference, distorted)}
+        # Features that carry a gradient are torch's, also where none is wanted any more.
+        wanted = {any(layer.requires_grad for layer in views.features.layers) for views in (reference, distorted)}
         if len(wanted) > 1 and not self.runtime.differentiable:
             raise ArgumentError(
-                f"Arguments `reference` and `distorted` must come from one runtime, but one was seen by torch, for its "
+                "Arguments `reference` and `distorted` must come from one runtime, but one was seen by torch, for its "
                 f"gradient, and one by {self.runtime.name}: make the metric with runtime='torch'."
             )
         batch = distorted.batch
         with _own_precision(self.device):
-            seen = (views.parts(_windows_at_once(batch), batch, self.layers) for views in (reference, distorted))
+            seen = (views.parts(windows_at_once(batch), batch, self.layers) for views in (reference, distorted))
             return _mean_over_windows(zip(*seen, strict=True), batch, function)
 
     def _map(
         self, rule: Positional, reference: torch.Tensor, distorted: torch.Tensor, *, differentiable: bool
     ) -> torch.Tensor:
         """Map prepared images, (N, H, W), overlapping windows averaged."""
-        grid = self._grid(*_size(reference))
+
+        def compare(r: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+            seen, other = (self.extraction.features(x, self.layers, differentiable=differentiable) for x in (r, d))
+            return self.terms.map(rule, seen, other, size_of(r))
+
+        grid = self.extraction.grid(*size_of(reference))
         if grid is None:
-            r, d = (
-                self._features(images, self.layers, differentiable=differentiable) for images in (reference, distorted)
-            )
-            return self._terms.map(rule, r, d, _size(reference))
-        (height, width), side = _size(reference), grid.window
+            return compare(reference, distorted)
+        (height, width), side = size_of(reference), grid.window
         total, seen = torch.zeros_like(reference[:, 0]), torch.zeros_like(reference[0, 0])
         for top, left in grid.corners:
-            r, d = (
-                self._features(grid.cut(images, ((top, left),)), self.layers, differentiable=differentiable)
-                for images in (reference, distorted)
-            )
             around = (left, width - left - side, top, height - top - side)
-            total = total + nn.functional.pad(self._terms.map(rule, r, d, (side, side)), around)
+            window = compare(*(grid.cut(images, ((top, left),)) for images in (reference, distorted)))
+            total = total + nn.functional.pad(window, around)
             seen[top : top + side, left : left + side] += 1
         return total / seen
 
 
 def _wants_gradient(*tensors: torch.Tensor) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
-def _windows_at_once(batch: int) -> int:
-    return max(1, _WINDOWS_AT_ONCE // batch)
 
 
 def _mean_over_windows(seen: Iterable[tuple[Features, Features]], batch: int, function: _Comparison) -> torch.Tensor:
@@ -533,13 +392,3 @@ def _mean_over_windows(seen: Iterable[tuple[Features, Features]], batch: int, fu
 def _own_precision(device: torch.device) -> torch.autocast:
     """Switch a caller's mixed precision off, which would change scores unsaid: the precision is the metric's own."""
     return torch.autocast(device.type, enabled=False)
-
-
-def _list(layers: tuple[int, ...]) -> str:
-    """Write ascending layers short, '0-4' or '0,3'."""
-    run = len(layers) > 1 and layers == tuple(range(layers[0], layers[-1] + 1))
-    return f"{layers[0]}-{layers[-1]}" if run else ",".join(str(layer) for layer in layers)
-
-
-def _size(images: torch.Tensor) -> tuple[int, int]:
-    return images.shape[-2], images.shape[-1]

@@ -21,14 +21,14 @@ class Eager:
         differentiable: True: gradients flow through it.
     """
 
+    differentiable = True
+
     def __init__(self, backbone: Backbone, reduced: torch.dtype | None = None, *, compiled: bool = False) -> None:
         self.name = "torch-compile" if compiled else "torch"
         self.reduced = reduced
         self._backbone = backbone
         self._compile = compiled
         self._compiled: Run | None = None
-
-    differentiable = True
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out the compiled code, which can't be copied: a copy compiles for its own network."""

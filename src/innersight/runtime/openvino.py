@@ -43,8 +43,6 @@ class OpenVINO:
         or_torch: Whether torch runs in its place where the conversion fails; else that is an error.
     """
 
-    differentiable = False
-
     def __init__(self, backbone: Backbone, *, or_torch: bool) -> None:
         self._backbone = backbone
         self._or_torch = or_torch
@@ -70,6 +68,11 @@ class OpenVINO:
     def name(self) -> str:
         """`openvino` and its version; `torch` once that runs in its place."""
         return "torch" if self._failed else f"openvino {_load().__version__.partition('-')[0]}"
+
+    @property
+    def differentiable(self) -> bool:
+        """False; True once torch runs in its place."""
+        return self._failed
 
     @property
     def reduced(self) -> None:
