@@ -26,8 +26,8 @@ import innersight; mark("import innersight")
 import torch; mark("import torch")
 import torchvision; mark("import torchvision (for timm)")
 import timm; mark("import timm")
-from innersight.metric.create import create_metric
-from innersight.scoring.pair import read_pair, score_images; mark("import the rest")
+from innersight.metrics.create import create_metric
+from innersight.inference.scorer import read_pair, score_images; mark("import the rest")
 metric = create_metric("lite"); mark("build the network, check and load its weights")
 images = read_pair(*sys.argv[1:]); mark("read two images")
 score_images(metric, *images); mark("score")

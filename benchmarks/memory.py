@@ -22,8 +22,8 @@ from PIL import Image
 from skimage import data
 
 from innersight import create_metrics, score_pairs
-from innersight.scoring.batch import score_list
-from innersight.scoring.lists import open_list
+from innersight.inference.batch import score_list
+from innersight.inference.pair_lists import open_list
 
 CASES = ("lite torch", "lite openvino", "paper torch", "paper openvino", "list 10000", "list 1000000")
 

@@ -1,6 +1,6 @@
 """What the engine costs a row when network and images cost nothing: `python benchmarks/overhead.py`.
 
-Lists of 10^3, 10^4 and 10^5 rows over 200 PNG files of 16 x 16 pixels, 20 references, `innersight.scoring` from the
+Lists of 10^3, 10^4 and 10^5 rows over 200 PNG files of 16 x 16 pixels, 20 references, `innersight.inference` from the
 list's file to the file of scores, with a network that returns the same two small maps at once. Reading the rows'
 distorted files with `read_image`, which any way of scoring them must do, is timed in turns with it and taken off.
 `--profile` tells where a row's time goes: its steps alone, in one thread, and how often threads waited for each other.
@@ -20,10 +20,10 @@ import torch
 from alternate import alternate, machine
 
 from innersight import Metric, create_metric, read_image
-from innersight.scoring.batch import score_list
-from innersight.scoring.journal import Journal
-from innersight.scoring.lists import open_list
-from innersight.scoring.sights import RowScore, Sights
+from innersight.inference.batch import score_list
+from innersight.inference.extractor import RowScore, Sights
+from innersight.inference.journal import Journal
+from innersight.inference.pair_lists import open_list
 
 FILES, REFERENCES, SIDE = 200, 20, 16
 WORKERS = ("auto", 1)

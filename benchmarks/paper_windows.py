@@ -20,7 +20,7 @@ from photographs import write_pairs
 from safetensors.torch import save_file
 
 from innersight import Metric, create_metrics, read_image, score_pairs
-from innersight.windows import WindowGrid
+from innersight.preprocess.windows import WindowGrid
 
 DISTANCES = ("l2", "cos", "skld", "jsd", "wsd")
 AT_ONCE = (16, 6)  # windows in one call: with one caller, with several

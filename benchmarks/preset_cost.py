@@ -19,7 +19,7 @@ import torch
 from alternate import alternate, machine
 
 import innersight
-from innersight.metric.combined import CombinedMetric
+from innersight.metrics.combined import CombinedMetric
 
 
 def score_new(metric: Any, seen: Any, distorted: torch.Tensor) -> torch.Tensor:

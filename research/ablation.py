@@ -14,9 +14,9 @@ from pathlib import Path
 
 from terms import add_sets
 
-from innersight.bench.run import create_contestants, run_bench
+from innersight.benchmark.run import create_contestants, run_bench
 from innersight.datasets.registry import open_dataset
-from innersight.images.perturbing import Perturbation
+from innersight.preprocess.perturbation import Perturbation
 
 COMMON = (
     "spread=0",

@@ -18,9 +18,9 @@ from PIL import Image
 from scipy.stats import rankdata
 from strengths import DISTORTIONS, measure
 
-from innersight.bench.run import create_contestants
+from innersight.benchmark.run import create_contestants
 from innersight.evaluation.correlation import srcc
-from innersight.metric.combined import AnyMetric
+from innersight.metrics.combined import AnyMetric
 
 Floats = npt.NDArray[np.float64]
 

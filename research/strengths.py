@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageFilter
 
 import innersight
-from innersight.metric.combined import AnyMetric
+from innersight.metrics.combined import AnyMetric
 
 
 def coded(image: Image.Image, **options: object) -> Image.Image:

@@ -24,15 +24,15 @@ from scipy.stats import norm, rankdata
 import innersight
 from innersight.datasets.dataset import DataSet
 from innersight.datasets.registry import open_dataset
-from innersight.distances.aligned import l2
-from innersight.distances.spread import ORDERS, spread
-from innersight.distances.tint import tint
+from innersight.distances.channel_moments import ORDERS, channel_moments
+from innersight.distances.chroma_range import chroma_range
+from innersight.distances.pointwise import l2
 from innersight.evaluation.correlation import srcc
-from innersight.images.perturbing import Perturbation
-from innersight.metric.module import Metric
-from innersight.metric.terms import LOG_FLOOR, TINT_POWER
-from innersight.metric.views import Views
-from innersight.scoring.pair import read_pair
+from innersight.inference.scorer import read_pair
+from innersight.metrics.module import Metric
+from innersight.metrics.terms import LOG_FLOOR, TINT_POWER
+from innersight.metrics.views import Views
+from innersight.preprocess.perturbation import Perturbation
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def numbers(metric: Metric, r: Views, d: Views) -> Iterator[tuple[str, float]]:
     names = [name.removeprefix("layer ") for name in metric.layer_names]
     for name, a, b in zip(names, r.features.layers, d.features.layers, strict=True):
         if name == "tint":
-            yield "tint", tint(a, b).double().pow(TINT_POWER).mean().pow(1 / TINT_POWER).item()
+            yield "tint", chroma_range(a, b).double().pow(TINT_POWER).mean().pow(1 / TINT_POWER).item()
             continue
         positions = l2(a, b)
         yield f"{name} mean", positions.mean().item()
@@ -53,7 +53,7 @@ def numbers(metric: Metric, r: Views, d: Views) -> Iterator[tuple[str, float]]:
                 rows, columns = r.features.grid
                 a, b = (tokens[:, -rows * columns :] for tokens in (a, b))
             for order in ORDERS:
-                yield f"{name} spread {order}", spread(a, b, order).item()
+                yield f"{name} spread {order}", channel_moments(a, b, order).item()
 
 
 def add_sets(parser: argparse.ArgumentParser) -> None:

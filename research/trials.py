@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
+from innersight.inference.scorer import read_pair
 from PIL import Image
 from strengths import DISTORTIONS, tensor
 from terms import Floats, add_sets, open_sets, row, worse_of
@@ -23,15 +24,14 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 import innersight
 from innersight.backbones.features import resolve_layers
 from innersight.datasets.dataset import DataSet
-from innersight.distances.aligned import l2
-from innersight.distances.spread import spread
-from innersight.distances.tint import tint
-from innersight.images.perturbing import Perturbation
-from innersight.images.resizing import fit_short_side
-from innersight.metric.module import Metric
-from innersight.metric.terms import LOG_FLOOR, TINT_POWER
-from innersight.metric.views import Views
-from innersight.scoring.pair import read_pair
+from innersight.distances.channel_moments import channel_moments
+from innersight.distances.chroma_range import chroma_range
+from innersight.distances.pointwise import l2
+from innersight.metrics.module import Metric
+from innersight.metrics.terms import LOG_FLOOR, TINT_POWER
+from innersight.metrics.views import Views
+from innersight.preprocess.perturbation import Perturbation
+from innersight.preprocess.resize import fit_short_side
 
 Choice: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -103,9 +103,11 @@ def distance_correlation(r: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
 
 
 SPREAD: Mapping[str, Choice] = {
-    "deviations": lambda r, d: spread(r, d, 2),
+    "deviations": lambda r, d: channel_moments(r, d, 2),
     "means": lambda r, d: relative(r.mean((2, 3)), d.mean((2, 3))),
-    "means and deviations, half each": lambda r, d: (relative(r.mean((2, 3)), d.mean((2, 3))) + spread(r, d, 2)) / 2,
+    "means and deviations, half each": lambda r, d: (
+        (relative(r.mean((2, 3)), d.mean((2, 3))) + channel_moments(r, d, 2)) / 2
+    ),
     "deviations in windows of 4 x 4 positions": in_windows,
     "sorted channels (Wasserstein)": sorted_channels,
     "Gram matrix": gram,
@@ -144,11 +146,11 @@ def terms(r: Views, d: Views, structure: Mapping[str, Choice]) -> Iterator[tuple
     *layers, picture, chroma = zip(r.features.layers, d.features.layers, strict=True)
     yield "structure", norm(l2(*layers[0]), 2).item()
     yield "colour", norm(l2(*picture), 2).item()
-    yield "tint", norm(tint(*chroma), TINT_POWER).item()
+    yield "tint", norm(chroma_range(*chroma), TINT_POWER).item()
     for name, choice in structure.items():
         yield f"structure: {name}", choice(*layers[0]).item()
     for layer in DEEP:
-        yield f"spread {layer}", spread(*layers[layer], LITE.spread_order).item()
+        yield f"spread {layer}", channel_moments(*layers[layer], LITE.spread_order).item()
         for name, choice in SPREAD.items():
             yield f"spread: {name} {layer}", choice(*layers[layer]).item()
 

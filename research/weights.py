@@ -20,9 +20,9 @@ from terms import SHOWN
 
 from innersight.backbones.features import resolve_layers
 from innersight.evaluation.correlation import srcc
-from innersight.metric.config import WEIGHTS, MetricConfig
-from innersight.metric.create import configure, parse_metric
-from innersight.metric.presets import COMBINED
+from innersight.metrics.config import WEIGHTS, MetricConfig
+from innersight.metrics.create import configure, parse_metric
+from innersight.metrics.presets import COMBINED
 
 Numbers = Mapping[str, npt.NDArray[np.float64]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from innersight.scoring.journal import Journal
-from innersight.scoring.sights import RowScore
+from innersight.inference.extractor import RowScore
+from innersight.inference.journal import Journal
 
 RUN = {"list": "sha256:1", "metrics": {"lite": {"layers": [0, 1], "weights": {"digest": "sha256:a"}}}}
 ROWS = [

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from innersight.bench.run import create_contestants, run_bench
+from innersight.benchmark.run import create_contestants, run_bench
 from innersight.datasets.registry import open_dataset
-from innersight.metric.presets import COMBINED, PRESETS
+from innersight.metrics.presets import COMBINED, PRESETS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -8,33 +8,33 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from innersight._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from innersight.errors import ArgumentError, ImageError, InnersightError, WeightsError
-    from innersight.images.reading import read_image
-    from innersight.metric.config import MetricConfig
-    from innersight.metric.create import create_metric, create_metrics
-    from innersight.metric.module import Metric
-    from innersight.metric.presets import PRESETS
-    from innersight.scoring.engine import score_pairs
-    from innersight.scoring.pair import score
-    from innersight.windows import InputPolicy
-
-__version__ = "0.1.0"
+    from innersight.inference.planner import score_pairs
+    from innersight.inference.scorer import score
+    from innersight.io.images import read_image
+    from innersight.metrics.config import MetricConfig
+    from innersight.metrics.create import create_metric, create_metrics
+    from innersight.metrics.module import Metric
+    from innersight.metrics.presets import PRESETS
+    from innersight.preprocess.windows import InputPolicy
 
 _HOMES = {
     "ArgumentError": "innersight.errors",
     "ImageError": "innersight.errors",
     "InnersightError": "innersight.errors",
-    "InputPolicy": "innersight.windows",
-    "Metric": "innersight.metric.module",
-    "MetricConfig": "innersight.metric.config",
-    "PRESETS": "innersight.metric.presets",
+    "InputPolicy": "innersight.preprocess.windows",
+    "Metric": "innersight.metrics.module",
+    "MetricConfig": "innersight.metrics.config",
+    "PRESETS": "innersight.metrics.presets",
     "WeightsError": "innersight.errors",
-    "create_metric": "innersight.metric.create",
-    "create_metrics": "innersight.metric.create",
-    "read_image": "innersight.images.reading",
-    "score": "innersight.scoring.pair",
-    "score_pairs": "innersight.scoring.engine",
+    "create_metric": "innersight.metrics.create",
+    "create_metrics": "innersight.metrics.create",
+    "read_image": "innersight.io.images",
+    "score": "innersight.inference.scorer",
+    "score_pairs": "innersight.inference.planner",
 }
 
 __all__ = [  # noqa: RUF022 - the two a user meets first come first

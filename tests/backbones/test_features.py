@@ -13,7 +13,7 @@ import torch
 
 from innersight.backbones.catalogue import find_entry, resolve
 from innersight.backbones.features import Backbone, is_device_failure, load_backbone, resolve_layers
-from innersight.backbones.weights import WeightsFile
+from innersight.backbones.hub import WeightsFile
 from innersight.errors import ArgumentError
 from standins import fill
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.cli.conftest import Run
 
 from innersight.backbones.catalogue import CATALOGUE
-from innersight.baselines.rivals import RIVALS
 from innersight.distances.registry import DISTANCES
-from innersight.metric.presets import PRESETS
+from innersight.metrics.external import RIVALS
+from innersight.metrics.presets import PRESETS
 
 
 def test_metrics_lists_presets_distances_and_rivals(run: Run) -> None:

@@ -15,7 +15,7 @@ from tests.cli.conftest import Run
 import innersight
 from innersight.cli.batch import batch
 from innersight.cli.score import score
-from innersight.metric.config import MetricConfig
+from innersight.metrics.config import MetricConfig
 from standins import image_pair, write_weights
 
 

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from innersight.distances.aligned import cos_along_width, cosine, l2, relative_l2
-from innersight.distances.folded import jsd, skld, wsd
+from innersight.distances.channel_moments import ORDERS, channel_moments
+from innersight.distances.chroma_range import chroma_range
+from innersight.distances.paper_divergences import jsd, skld, wsd
+from innersight.distances.pointwise import cos_along_width, cosine, l2, relative_l2
 from innersight.distances.sliced import swd
-from innersight.distances.spread import ORDERS, spread
-from innersight.distances.tint import tint
 
 Distance = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -25,9 +25,9 @@ SCALE_FREE: list[tuple[str, Distance, tuple[int, ...]]] = [
     ("cosine tokens", cosine, TOKENS),
     ("cosine maps", cosine, MAPS),
     ("cos_along_width", cos_along_width, MAPS),
-    *[(f"spread {k} tokens", partial(spread, order=k), TOKENS) for k in ORDERS],
-    *[(f"spread {k} maps", partial(spread, order=k), MAPS) for k in ORDERS],
-    ("tint", tint, MAPS),
+    *[(f"channel_moments {k} tokens", partial(channel_moments, order=k), TOKENS) for k in ORDERS],
+    *[(f"channel_moments {k} maps", partial(channel_moments, order=k), MAPS) for k in ORDERS],
+    ("chroma_range", chroma_range, MAPS),
     ("skld", skld, STACK),
     ("jsd", jsd, STACK),
     ("wsd", wsd, STACK),
@@ -110,10 +110,10 @@ def test_a_weak_channel_beside_a_strong_one_fault_25(order: int, seed: int, expo
     scales = torch.tensor([1.0, 10.0**exponent])
     draw = torch.Generator().manual_seed(seed)
     inputs = [(torch.randn(1, 16, 2, generator=draw) * scales).requires_grad_() for _ in range(2)]
-    value = spread(*inputs, order=order)
+    value = channel_moments(*inputs, order=order)
     # In double precision the powers do not underflow until far smaller scales.
     exact = [x.detach().double().requires_grad_() for x in inputs]
-    torch.testing.assert_close(value.double(), spread(*exact, order=order), rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(value.double(), channel_moments(*exact, order=order), rtol=1e-4, atol=1e-7)
     for gradient in torch.autograd.grad(value.sum(), inputs):
         assert torch.isfinite(gradient).all()
         assert gradient.abs().max() < 100

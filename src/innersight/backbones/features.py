@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from innersight.backbones.catalogue import CATALOGUE, BackboneEntry, resolve
-from innersight.backbones.weights import WeightsFile, find_weights, load_weights
+from innersight.backbones.hub import WeightsFile, find_weights, load_weights
 from innersight.errors import ArgumentError, first_line
 
 FeatureKind = Literal["tokens", "maps", "embedding"]
@@ -247,7 +247,7 @@ def load_backbone(name: str, *, weights: str | Path | None = None, window: int |
 
     Args:
         name: An alias of the catalogue, or any timm model name.
-        weights: A file of weights to take instead of the usual places; see `innersight.backbones.weights`.
+        weights: A file of weights to take instead of the usual places; see `innersight.backbones.hub`.
         window: Side of the windows the network will see, pixels; None for whole images of any size.
 
     Returns:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from innersight import __version__
+from innersight._version import __version__
 from innersight.cli import batch, bench, catalogues, evaluate, score, verify, weights
 from innersight.errors import InnersightError, first_line
 

@@ -55,11 +55,11 @@ def batch(
 
     Exit status 0, or 1 if some pairs could not be scored.
     """
-    from innersight.metric.combined import members_of
-    from innersight.metric.create import create_metrics
-    from innersight.scoring.batch import score_list
-    from innersight.scoring.cache import FeatureCache
-    from innersight.scoring.lists import open_list, pair_folders
+    from innersight.inference.batch import score_list
+    from innersight.inference.feature_cache import FeatureCache
+    from innersight.inference.pair_lists import open_list, pair_folders
+    from innersight.metrics.combined import members_of
+    from innersight.metrics.create import create_metrics
 
     options.compute_exactly()
     limit = _bytes("--memory-limit", memory_limit)

@@ -44,12 +44,12 @@ def bench(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
     """Measure how well metrics agree with people on a data set; scores and tables go to a folder."""
-    from innersight.bench.run import create_contestants, run_bench
-    from innersight.bench.tables import to_markdown, write_tables
+    from innersight.benchmark.run import create_contestants, run_bench
+    from innersight.benchmark.tables import to_markdown, write_tables
     from innersight.datasets.dataset import DIRECTIONS, ChoiceSet
     from innersight.datasets.registry import open_dataset
     from innersight.errors import ArgumentError
-    from innersight.images.perturbing import Kind, Perturbation
+    from innersight.preprocess.perturbation import Kind, Perturbation
 
     if opinion_direction is not None and opinion_direction not in DIRECTIONS:
         raise unknown_name("--opinion-direction", opinion_direction, DIRECTIONS)

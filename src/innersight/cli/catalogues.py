@@ -11,10 +11,10 @@ def metrics() -> None:
     """List the presets, the distances, and the rivals that `bench` measures beside them."""
     from rich.table import Table
 
-    from innersight.baselines.rivals import RIVALS
     from innersight.cli.console import console
     from innersight.distances.registry import DISTANCES
-    from innersight.metric.presets import COMBINED, PRESETS
+    from innersight.metrics.external import RIVALS
+    from innersight.metrics.presets import COMBINED, PRESETS
 
     fields = (
         "backbone",

@@ -100,7 +100,7 @@ def evaluate(
 
 
 def _rows(path: Path, columns: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    from innersight.tables import read_rows
+    from innersight.io.tables import read_rows
 
     for line, row in read_rows(path):
         for column in columns:

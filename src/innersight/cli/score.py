@@ -31,9 +31,9 @@ def score(
     ] = None,
 ) -> None:
     """Score one pair of images: 0 for identical, lower is more alike."""
-    from innersight.metric.create import create_metric
+    from innersight.inference.scorer import read_pair, score_images
+    from innersight.metrics.create import create_metric
     from innersight.report.heatmap import check_destination, draw_heatmap
-    from innersight.scoring.pair import read_pair, score_images
 
     options.compute_exactly()
     # What can be wrong is found before the seconds that a network takes.

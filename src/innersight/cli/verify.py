@@ -16,7 +16,7 @@ from innersight.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from innersight.bench.verify import Check
+    from innersight.benchmark.paper_verification import Check
 
 
 def verify_paper(
@@ -36,7 +36,7 @@ def verify_paper(
 
     Exit status 0 if all that could be checked agrees, 1 if something differs or nothing could be checked.
     """
-    from innersight.bench.verify import verify_paper as verify
+    from innersight.benchmark.paper_verification import verify_paper as verify
     from innersight.cli import options
     from innersight.datasets.dataset import DataSet
     from innersight.datasets.registry import open_dataset

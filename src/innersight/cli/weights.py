@@ -15,7 +15,7 @@ def list_() -> None:
     from rich.table import Table
 
     from innersight.backbones.catalogue import CATALOGUE
-    from innersight.backbones.weights import FOLDER_VARIABLE, find_local, weights_folder
+    from innersight.backbones.hub import FOLDER_VARIABLE, find_local, weights_folder
     from innersight.cli.console import console
 
     table = Table.grid(padding=(0, 2))
@@ -39,7 +39,7 @@ def pull(
 ) -> None:
     """Fetch weights for later offline use, into INNERSIGHT_WEIGHTS_DIR or the hub's own cache."""
     from innersight.backbones.catalogue import resolve
-    from innersight.backbones.weights import pull_weights
+    from innersight.backbones.hub import pull_weights
 
     for entry in [resolve(name) for name in names]:
         file = pull_weights(entry)

@@ -11,7 +11,7 @@ from innersight.datasets.dataset import DataSet, RatedPair
 from innersight.datasets.folders import find_layout, index_images, place_pairs, require_opinions
 from innersight.datasets.parsing import parse_number
 from innersight.errors import ArgumentError
-from innersight.tables import read_rows
+from innersight.io.tables import read_rows
 
 KINDS = MappingProxyType(
     {

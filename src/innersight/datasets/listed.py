@@ -9,7 +9,7 @@ from typing import Any
 from innersight.datasets.dataset import DIRECTIONS, Choice, ChoiceSet, DataSet, Direction, RatedPair
 from innersight.datasets.parsing import parse_number
 from innersight.errors import ArgumentError, unknown_name
-from innersight.tables import read_rows
+from innersight.io.tables import read_rows
 
 _Rows = Sequence[tuple[int, Mapping[str, Any]]]
 

@@ -10,7 +10,7 @@ from innersight.datasets import csiq, kadid10k, live, pipal, tid2013
 from innersight.datasets.dataset import ChoiceSet, DataSet, Direction
 from innersight.datasets.listed import load_list
 from innersight.errors import ArgumentError, unknown_name
-from innersight.tables import TABLE_SUFFIXES
+from innersight.io.tables import TABLE_SUFFIXES
 
 DATASETS: Mapping[str, Callable[[Path], DataSet]] = MappingProxyType(
     {

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import torch
 
-from innersight.distances.aligned import cos_along_width, cosine, l2, relative_l2
-from innersight.distances.folded import jsd, skld, wsd
+from innersight.distances.paper_divergences import jsd, skld, wsd
+from innersight.distances.pointwise import cos_along_width, cosine, l2, relative_l2
 from innersight.distances.sliced import swd
 from innersight.errors import ArgumentError, unknown_name
 

@@ -22,7 +22,7 @@ from innersight.evaluation.correlation import (
     plcc_of_resamples,
     srcc_of_resamples,
 )
-from innersight.evaluation.dependent import Verdict, meng_rosenthal_rubin, williams
+from innersight.evaluation.correlation_tests import Verdict, meng_rosenthal_rubin, williams
 
 _LEAST_FOR_TESTS = 4
 _TESTED = ("plcc", "srcc")

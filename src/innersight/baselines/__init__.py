@@ -1,1 +1,0 @@
-"""Other people's metrics, by the contract of ours."""

@@ -1,1 +1,0 @@
-"""Data sets through the engine and the statistics to tables."""

@@ -1,1 +1,0 @@
-"""Images: read a file into sRGB floats, check what came, resize."""

@@ -1,0 +1,360 @@
+"""Score many pairs: planned by reference, read and scored side by side, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import torch
+
+from innersight.errors import ArgumentError, InnersightError
+from innersight.inference.extractor import RowScore, Seen, Sights
+from innersight.inference.feature_cache import FeatureCache
+from innersight.io.images import read_size
+from innersight.metrics.combined import AnyMetric
+from innersight.preprocess.perturbation import Perturbation
+
+Auto: TypeAlias = Literal["auto"]
+Row: TypeAlias = tuple[int, Path, Path]
+"""A row's number in its list, its reference and its distorted file."""
+
+PLANNED_TOGETHER = 65_536
+"""Rows that are held to be planned together: some tens of megabytes, whatever the list."""
+
+_BATCH_ON_GPU = 16
+_MOST_GPU_WORKERS = 8
+_BYTES_PER_PIXEL = 2 * 3 * 4  # of an image while it is read: its floats, and what they are made of
+_LOOK_COPIES = 2  # of features while they are made: the network's own and ours
+_ERROR_BYTES = 1 << 10
+_IN_FLIGHT = 8  # chunks a worker, so that none runs dry while the planner waits for its turn
+
+
+def score_pairs(
+    pairs: Iterable[tuple[str | Path, str | Path]],
+    metrics: Mapping[str, AnyMetric],
+    *,
+    with_layers: bool = False,
+    memory_limit: int = 2 << 30,
+    workers: int | Auto = "auto",
+    batch_size: int | Auto = "auto",
+    cache: FeatureCache | None = None,
+    ahead: int = 1024,
+) -> Iterator[RowScore]:
+    """Score pairs of files, one result for each, in their order.
+
+    A pair that can't be read or compared gets its error and the rest goes on. A reference is seen once for all its
+    pairs while what is kept fits the memory; pairs are taken in an order that makes that so. Metrics that share what
+    the network sees (`Metric.sight`) share its work. Scores depend on nothing but their pair, within 1e-5.
+
+    Args:
+        pairs: Reference and distorted file of each.
+        metrics: The metrics by the names their scores are to have, see `innersight.create_metrics`.
+        with_layers: Whether to compute `per_layer`.
+        memory_limit: What images and features may take beside the networks, bytes. Features that would not fit are
+            compared a few windows at a time; one pair of images is always held.
+        workers: Threads that read and score, each a pair of its own; `auto`: as many as torch uses on a CPU.
+        batch_size: Images that go through the network together; `auto`: one on a CPU, where more is no faster and one
+            keeps equal images exactly equal, 16 on a GPU.
+        cache: Where features of an earlier run may lie, and those of this run are left.
+        ahead: Pairs that are taken from `pairs` at once, to be planned together.
+
+    Yields:
+        One result a pair.
+
+    Raises:
+        ArgumentError: If a number is not one from 1.
+
+    Example:
+        >>> from PIL import Image
+        >>> from innersight import create_metrics
+        >>> folder = getfixture("tmp_path")
+        >>> Image.new("RGB", (64, 64), (200, 30, 30)).save(folder / "a.png")
+        >>> pairs = [(folder / "a.png", folder / "a.png"), (folder / "a.png", folder / "b.png")]
+        >>> for result in score_pairs(pairs, create_metrics(["lite"])):
+        ...     print(dict(result.scores), result.error)
+        {'lite': 0.0} None
+        {} No such file: '...b.png'.
+    """
+    rows = ((index, Path(reference), Path(distorted)) for index, (reference, distorted) in enumerate(pairs))
+    engine = Engine(
+        metrics,
+        with_layers=with_layers,
+        memory_limit=memory_limit,
+        workers=workers,
+        batch_size=batch_size,
+        cache=cache,
+        ahead=ahead,
+    )
+    waiting: dict[int, RowScore] = {}
+    following = 0
+    for index, result in engine.run(rows):
+        waiting[index] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
+
+
+class Engine:
+    """Scores rows in the order that costs least; see `score_pairs` for what it is told.
+
+    One thread plans and keeps account of the memory, `workers` others read, look and compare.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, AnyMetric],
+        *,
+        with_layers: bool = False,
+        memory_limit: int = 2 << 30,
+        workers: int | Auto = "auto",
+        batch_size: int | Auto = "auto",
+        cache: FeatureCache | None = None,
+        ahead: int = PLANNED_TOGETHER,
+        perturbation: Perturbation | None = None,
+    ) -> None:
+        if not isinstance(metrics, Mapping):
+            raise ArgumentError(
+                f"Argument `metrics` must be a dictionary of metrics by name, but got {type(metrics).__name__}: use "
+                "innersight.create_metrics(['lite']), or {'lite': metric}."
+            )
+        for name, number in (("workers", workers), ("batch_size", batch_size)):
+            if number != "auto":
+                _check_whole(name, number)
+        _check_whole("memory_limit", memory_limit)
+        _check_whole("ahead", ahead)
+        on_gpu = any(metric.device.type == "cuda" for metric in metrics.values())
+        threads = torch.get_num_threads()
+        most = min(os.cpu_count() or 1, _MOST_GPU_WORKERS) if on_gpu else threads
+        self._workers: int = most if workers == "auto" else workers
+        self._batch: int = (_BATCH_ON_GPU if on_gpu else 1) if batch_size == "auto" else batch_size
+        self._threads = threads
+        self._threads_each = 1 if on_gpu else max(1, threads // self._workers)
+        self._sights = Sights(
+            metrics, with_layers=with_layers, together=self._batch > 1, cache=cache, perturbation=perturbation
+        )
+        self._limit = memory_limit
+        self._ahead = ahead
+        self._warm = False
+
+    def warm_up(self, first: Path) -> None:
+        """Make ready for images of the size of this one: runtimes are chosen and compiled, memory is foreseen."""
+        size = read_size(first)
+        try:
+            self._sights.warm_up(size)
+        except InnersightError:
+            if size is None:
+                raise
+            self._sights.warm_up(None)  # this image can't be seen; its row will say why
+        self._warm = True
+
+    def run(self, rows: Iterable[Row]) -> Iterator[tuple[int, RowScore]]:
+        """Score rows.
+
+        Args:
+            rows: Each with a number of its own; `ahead` of them are taken at once.
+
+        Yields:
+            A row's number and its result, in the order they are done.
+        """
+        source = iter(rows)
+        first = next(source, None)
+        if first is None:
+            return
+        if not self._warm:
+            self.warm_up(first[1])
+        with ThreadPoolExecutor(
+            self._workers, "innersight", initializer=torch.set_num_threads, initargs=(self._threads_each,)
+        ) as pool:
+            run = _Run(pool, self._sights, self._limit, self._workers)
+            try:
+                for chunk in self._plan(chain((first,), source), run):
+                    yield from run.add(chunk)
+                yield from run.finish()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+                torch.set_num_threads(self._threads)  # what a worker sets, torch gives to all threads begun later
+
+    def _plan(self, rows: Iterator[Row], run: _Run) -> Iterator[list[Row]]:
+        """Bring rows of one reference together, those of references that are in memory first, and cut batches."""
+        while block := list(islice(rows, self._ahead)):
+            by_reference: dict[Path, list[Row]] = {}
+            for row in block:
+                by_reference.setdefault(row[1], []).append(row)
+            groups = sorted(by_reference.values(), key=lambda group: not run.keeps(group[0][1]))
+            planned = chain.from_iterable(groups)
+            while chunk := list(islice(planned, self._batch)):
+                yield chunk
+
+
+def _check_whole(name: str, number: object) -> None:
+    if type(number) is not int or number < 1:
+        raise ArgumentError(f"Argument `{name}` must be a whole number from 1, but got {number!r}.")
+
+
+@dataclass
+class _Kept:
+    """A reference: what was or will be seen of it, and how many planned chunks need it."""
+
+    seen: Future[Seen | InnersightError]
+    in_parts: bool
+    size: tuple[int, int]
+    nbytes: int
+    needed_by: int = 0
+
+
+@dataclass
+class _Chunk:
+    rows: list[Row]
+    references: list[_Kept]  # one a row
+    work_bytes: int
+
+
+class _Run:
+    """The state of one run. All accounts are kept by the one thread that plans; workers only compute.
+
+    References are submitted when their first chunk is planned, chunks a few places later, so that no worker stands
+    waiting for a reference. Since both start in the order they were submitted, nothing can wait for ever.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, sights: Sights, limit: int, workers: int) -> None:
+        self._pool = pool
+        self._sights = sights
+        self._limit = limit
+        self._workers = workers
+        self._kept: OrderedDict[Path, _Kept] = OrderedDict()
+        self._planned: deque[_Chunk] = deque()
+        self._done: queue.SimpleQueue[tuple[_Chunk, Future[list[RowScore]]]] = queue.SimpleQueue()
+        self._running = 0
+        self._used = 0
+
+    def keeps(self, reference: Path) -> bool:
+        """Tell whether a reference is in memory."""
+        return reference in self._kept
+
+    def add(self, rows: list[Row]) -> Iterator[tuple[int, RowScore]]:
+        """Take on a chunk of rows; yield what is done meanwhile."""
+        new = [path for path in dict.fromkeys(row[1] for row in rows) if path not in self._kept]
+        measured = [self._measure(path) for path in new]
+        needed = sum(kept.nbytes for kept in measured)
+        sizes = [(self._kept.get(row[1]) or measured[new.index(row[1])]) for row in rows]
+        work = sum(self._work_bytes(kept) for kept in sizes)
+        # The references at hand are needed by this chunk: they must not make room for the others.
+        for row in rows:
+            if row[1] in self._kept:
+                self._kept.move_to_end(row[1])
+                self._kept[row[1]].needed_by += 1
+        while self._used + needed + work > self._limit and not self._make_room(needed + work) and self._busy():
+            self._submit_planned(0)
+            yield from self._collect()
+        self._used += needed + work
+        for in_parts in (False, True):
+            group = [(path, kept) for path, kept in zip(new, measured, strict=True) if kept.in_parts == in_parts]
+            if group:
+                self._submit_references([path for path, _ in group], [kept for _, kept in group], in_parts)
+        references = []
+        for row in rows:
+            kept = self._kept.get(row[1])
+            if kept is None:
+                kept = self._kept[row[1]] = measured[new.index(row[1])]
+            if row[1] in new:
+                kept.needed_by += 1
+            references.append(kept)
+        self._planned.append(_Chunk(rows, references, work))
+        self._submit_planned(self._workers)
+        while self._running > _IN_FLIGHT * self._workers:
+            yield from self._collect()
+
+    def finish(self) -> Iterator[tuple[int, RowScore]]:
+        """Yield all that is left."""
+        self._submit_planned(0)
+        while self._running:
+            yield from self._collect()
+
+    def _busy(self) -> bool:
+        return bool(self._running or self._planned)
+
+    def _measure(self, path: Path) -> _Kept:
+        """Foresee what a reference takes, and whether its features can be held."""
+        height, width = size = read_size(path) or (0, 0)
+        pixels = 3 * 4 * height * width
+        try:
+            features = self._sights.feature_bytes(height, width) if height else _ERROR_BYTES
+        except InnersightError:  # no metric can see this size: to look will tell why
+            features = _ERROR_BYTES
+        in_parts = 2 * _LOOK_COPIES * features + _BYTES_PER_PIXEL * height * width > self._limit
+        return _Kept(Future(), in_parts, size, pixels if in_parts else features)
+
+    def _work_bytes(self, kept: _Kept) -> int:
+        """Foresee what the scoring of a row takes while it lasts."""
+        height, width = kept.size
+        reading = _BYTES_PER_PIXEL * height * width
+        return reading if kept.in_parts else reading + _LOOK_COPIES * kept.nbytes
+
+    def _make_room(self, wanted: int) -> bool:
+        """Drop references that no planned chunk needs, the least recently used first, until so many bytes fit."""
+        for path in list(self._kept):
+            if self._used + wanted <= self._limit:
+                break
+            if self._kept[path].needed_by == 0:
+                self._used -= self._kept.pop(path).nbytes
+        return self._used + wanted <= self._limit
+
+    def _submit_references(self, paths: Sequence[Path], kept: Sequence[_Kept], in_parts: bool) -> None:
+        def look() -> None:
+            try:
+                found = self._sights.see(paths, in_parts=in_parts)
+            except BaseException as error:
+                for one in kept:
+                    one.seen.set_exception(error)
+                raise
+            for one, seen in zip(kept, found, strict=True):
+                one.seen.set_result(seen)
+
+        self._pool.submit(look)
+
+    def _submit_planned(self, leave: int) -> None:
+        while len(self._planned) > leave:
+            chunk = self._planned.popleft()
+            future = self._pool.submit(self._score, chunk)
+            future.add_done_callback(lambda future, chunk=chunk: self._done.put((chunk, future)))  # type: ignore[misc]
+            self._running += 1
+
+    def _collect(self) -> Iterator[tuple[int, RowScore]]:
+        """Wait for one chunk."""
+        if not self._running:
+            return
+        chunk, future = self._done.get()
+        self._running -= 1
+        self._used -= chunk.work_bytes
+        for kept in chunk.references:
+            kept.needed_by -= 1
+        yield from zip((row[0] for row in chunk.rows), future.result(), strict=True)
+
+    def _score(self, chunk: _Chunk) -> list[RowScore]:
+        """Read and score a chunk; in a worker."""
+        references = [kept.seen.result() for kept in chunk.references]
+        results: dict[int, RowScore] = {}
+        for in_parts in (False, True):
+            good = [
+                (index, seen)
+                for index, (seen, kept) in enumerate(zip(references, chunk.references, strict=True))
+                if isinstance(seen, Seen) and kept.in_parts == in_parts
+            ]
+            paths = [chunk.rows[index][2] for index, _ in good]
+            looked = self._sights.see(paths, in_parts=in_parts, like=[seen for _, seen in good])
+            for (index, reference), distorted in zip(good, looked, strict=True):
+                if isinstance(distorted, InnersightError):
+                    results[index] = RowScore({}, {}, str(distorted))
+                else:
+                    results[index] = self._sights.compare(reference, distorted)
+        for index, seen in enumerate(references):
+            if isinstance(seen, InnersightError):
+                results[index] = RowScore({}, {}, str(seen))
+        return [results[index] for index in range(len(chunk.rows))]

@@ -1,0 +1,1 @@
+"""Files: images to sRGB arrays, and tables as .csv, .jsonl and .parquet."""

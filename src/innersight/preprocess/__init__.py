@@ -1,0 +1,1 @@
+"""Image tensors before the network: validation, resizing, windows, chroma and perturbations."""

@@ -1,0 +1,234 @@
+"""The engine scores as pairs are scored one by one, sees each reference once, and goes on past what can't be read."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+from skimage import data
+
+import innersight
+from innersight.errors import ArgumentError
+from innersight.inference.feature_cache import FeatureCache
+from innersight.inference.planner import Engine, score_pairs
+from innersight.inference.scorer import read_pair, score_images
+from innersight.preprocess.perturbation import Perturbation
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> list[tuple[Path, Path]]:
+    """Two references, interleaved, three distorted each; the last is the reference itself."""
+    made: list[list[tuple[Path, Path]]] = []
+    for name, load in (("cat", data.chelsea), ("cup", data.coffee)):
+        image = Image.fromarray(load()).crop((0, 0, 300, 240))
+        image.save(reference := tmp_path / f"{name}.png")
+        image.filter(ImageFilter.GaussianBlur(2)).save(blurred := tmp_path / f"{name}_blur.png")
+        image.save(coded := tmp_path / f"{name}.jpg", quality=10)
+        made.append([(reference, blurred), (reference, coded), (reference, reference)])
+    return [pair for both in zip(*made, strict=True) for pair in both]
+
+
+@pytest.fixture
+def metrics(vit_weights: Path) -> dict[str, innersight.Metric]:
+    options = {"backbone": "vit_tiny_patch16_224", "weights": vit_weights}
+    return {
+        "lite": innersight.create_metric("lite"),
+        "l2": innersight.create_metric("paper", layers=[0, 5], **options),
+        "jsd": innersight.create_metric("paper", distance="jsd", **options),
+    }
+
+
+@pytest.mark.parametrize("memory_limit", [2 << 30, 60 << 20, 1])
+@pytest.mark.parametrize(("workers", "batch_size"), [(1, 1), (3, 1), (2, 4)])
+def test_scores_do_not_depend_on_memory_workers_or_company(
+    pairs, metrics, memory_limit: int, workers: int, batch_size: int
+) -> None:
+    options = {"memory_limit": memory_limit, "workers": workers, "batch_size": batch_size}
+    results = list(score_pairs(pairs, metrics, **options))
+    assert [result.error for result in results] == [None] * 6
+    for (reference, distorted), result in zip(pairs, results, strict=True):
+        for name, metric in metrics.items():
+            expected = score_images(metric, *read_pair(reference, distorted)).score
+            assert result.scores[name] == pytest.approx(expected, rel=1e-5), (name, distorted)
+    assert all(value == 0 for result in results[4:] for value in result.scores.values())  # identical
+
+
+@pytest.mark.parametrize("kind", ["tra", "sca", "rot"])
+def test_perturbed_images_score_as_perturbed_by_hand_whatever_a_cache_holds(pairs, kind: str, tmp_path: Path) -> None:
+    metrics = {"lite": innersight.create_metric("lite")}
+    perturbation = Perturbation(kind, 2)
+    rows = [(index, *pair) for index, pair in enumerate(pairs)]
+    cache = FeatureCache(tmp_path / "cache", 1 << 30)
+    dict(Engine(metrics, cache=cache).run(rows))  # leaves features of the images as they are
+    for _ in range(2):  # the second time all come from the cache
+        results = dict(Engine(metrics, cache=cache, perturbation=perturbation).run(rows))
+        for index, reference, distorted in rows:
+            r, d = read_pair(reference, distorted)
+            by_hand = score_images(metrics["lite"], perturbation.of_reference(r), perturbation.of_distorted(d)).score
+            assert results[index].scores["lite"] == pytest.approx(by_hand, rel=1e-5)
+            assert by_hand > 0
+
+
+def test_scores_do_not_depend_on_the_order_of_the_rows(pairs, metrics) -> None:
+    backwards = list(score_pairs(pairs[::-1], metrics))[::-1]
+    for there, here in zip(score_pairs(pairs, metrics), backwards, strict=True):
+        assert there.scores == pytest.approx(here.scores, rel=1e-5)
+
+
+def test_equal_pixels_in_files_of_two_kinds_score_exactly_0_in_a_batch(pairs, metrics, tmp_path: Path) -> None:
+    image = Image.open(pairs[0][0])
+    image.save(tmp_path / "copy.bmp")
+    rows = [(pairs[0][0], tmp_path / "copy.bmp"), *pairs[:3]]
+    (result, *_) = score_pairs(rows, metrics, batch_size=4, with_layers=True)
+    assert set(result.scores.values()) == {0.0}
+    assert {name: len(values) for name, values in result.per_layer.items()} == {"lite": 6, "l2": 2, "jsd": 12}
+
+
+def count_looks(monkeypatch) -> list[tuple[str, tuple[int, ...]]]:
+    looks: list[tuple[str, tuple[int, ...]]] = []
+    original = innersight.Metric.look
+
+    def look(self, images, layers=None):
+        looks.append((self.backbone.entry.alias, layers))
+        return original(self, images, layers)
+
+    monkeypatch.setattr(innersight.Metric, "look", look)
+    return looks
+
+
+def test_each_reference_is_seen_once_and_metrics_share_a_look(pairs, metrics, monkeypatch) -> None:
+    looks = count_looks(monkeypatch)
+    list(score_pairs(pairs, metrics))
+    by_backbone = {name: [layers for alias, layers in looks if alias == name] for name, _ in looks}
+    assert len(by_backbone) == 2  # three metrics, two sights
+    for layers in by_backbone.values():
+        assert len(layers) == 2 + 6  # two references, six distorted images
+    assert set(by_backbone["vit_tiny_patch16_224.augreg_in21k_ft_in1k"]) == {tuple(range(12))}
+
+
+def test_a_shuffled_list_sees_each_reference_once_though_not_all_fit(metrics, tmp_path: Path, monkeypatch) -> None:
+    image = Image.fromarray(data.coffee())
+    for index in range(10):
+        image.crop((20 * index, 0, 20 * index + 300, 240)).save(tmp_path / f"{index}.png")
+    rows = [(tmp_path / f"{index % 5}.png", tmp_path / f"{5 + index // 5}.png") for index in range(10)]
+    looks = count_looks(monkeypatch)
+    lite, small = {"lite": metrics["lite"]}, 12 << 20  # two of the references and the work on one row
+    unplanned = list(score_pairs(rows, lite, memory_limit=small, workers=1, ahead=1))
+    assert len(looks) > 5 + 10  # references come and go
+    looks.clear()
+    assert list(score_pairs(rows, lite, memory_limit=small, workers=1)) == unplanned
+    assert len(looks) == 5 + 10
+
+
+def test_features_beyond_the_memory_are_compared_window_by_window_in_one_pass(pairs, metrics, monkeypatch) -> None:
+    looks = count_looks(monkeypatch)
+    windows: list[int] = []
+    original = innersight.Metric.look_in_parts
+
+    def look_in_parts(self, images, layers=None):
+        windows.append(len(layers))
+        return original(self, images, layers)
+
+    monkeypatch.setattr(innersight.Metric, "look_in_parts", look_in_parts)
+    two = {name: metrics[name] for name in ("l2", "jsd")}
+    (result,) = score_pairs(pairs[:1], two, memory_limit=1 << 20)
+    assert set(result.scores) == {"l2", "jsd"}
+    assert looks == []
+    assert windows == [12, 12, 12]  # the probe, and either image once for both metrics
+
+
+def test_rows_are_taken_and_files_are_read_only_some_way_ahead(pairs, metrics, monkeypatch) -> None:
+    read: list[Path] = []
+
+    def reading(path: Path):
+        read.append(path)
+        return innersight.read_image(path)
+
+    monkeypatch.setattr("innersight.inference.extractor.read_image", reading)
+    taken = []
+
+    def endless():
+        for n in range(10**9):
+            taken.append(n)
+            yield pairs[n % 6]
+
+    results = score_pairs(endless(), {"lite": metrics["lite"]}, workers=2, ahead=50)
+    for _ in range(3):
+        next(results)
+    results.close()
+    assert len(taken) <= 2 * 50 + 1
+    assert len(read) <= 2 + 26 + 2 * (8 + 2)  # references, rows that come before the third in the plan, rows under way
+
+
+def test_a_reference_that_fails_is_read_once(pairs, metrics, tmp_path: Path, monkeypatch) -> None:
+    read: list[Path] = []
+
+    def reading(path: Path):
+        read.append(path)
+        return innersight.read_image(path)
+
+    monkeypatch.setattr("innersight.inference.extractor.read_image", reading)
+    (tmp_path / "text.png").write_text("no image")
+    results = list(score_pairs([(tmp_path / "text.png", pairs[0][1])] * 20, {"lite": metrics["lite"]}))
+    assert all("not an image" in result.error for result in results)
+    assert len(read) == 1
+
+
+def test_an_error_that_is_no_fault_of_the_input_ends_the_run(pairs, metrics, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a fault of the code")
+
+    monkeypatch.setattr("innersight.inference.extractor.read_image", broken)
+    with pytest.raises(ZeroDivisionError):
+        list(score_pairs(pairs, metrics))
+
+
+def test_threads_begun_after_a_run_compute_as_those_before_it(pairs, metrics) -> None:
+    def threads() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        list(score_pairs(pairs[:2], metrics, workers=2))
+        assert (threads(), torch.get_num_threads()) == (2, 2)
+    finally:
+        torch.set_num_threads(usual)
+
+
+@pytest.mark.parametrize("option", ["workers", "batch_size", "memory_limit"])
+def test_numbers_are_from_1(pairs, metrics, option: str) -> None:
+    with pytest.raises(ArgumentError, match=f"Argument `{option}` must be a whole number from 1, but got 0"):
+        next(score_pairs(pairs, metrics, **{option: 0}))
+
+
+def test_what_cannot_be_scored_gets_its_error_and_the_rest_goes_on(pairs, metrics, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    Image.new("RGB", (50, 50)).save(tmp_path / "small.png")
+    cat, cup = pairs[0], pairs[1]
+    rows = [
+        cat,
+        (cat[0], tmp_path / "missing.png"),
+        (tmp_path / "text.png", cat[1]),
+        (cat[0], tmp_path / "small.png"),
+        (tmp_path / "small.png", tmp_path / "small.png"),  # smaller than a window of `l2` and `jsd`
+        cup,
+    ]
+    results = list(score_pairs(rows, metrics))
+    assert [result.error is None for result in results] == [True, False, False, False, False, True]
+    for result, part in zip(
+        results[1:5], ("No such file", "not an image", "differ in size", "windows of 224 x 224"), strict=True
+    ):
+        assert part in result.error
+        assert result.scores == {}
+
+
+def test_layers_come_if_asked_for(pairs, metrics) -> None:
+    (result,) = score_pairs(pairs[:1], {"lite": metrics["lite"]}, with_layers=True)
+    assert np.sum(result.per_layer["lite"]) == pytest.approx(result.scores["lite"], rel=1e-6)
+    assert next(iter(score_pairs(pairs[:1], metrics))).per_layer == {}

@@ -1,0 +1,457 @@
+"""Every kind of file that docs/images.md speaks of is handled as it says there."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from icc import ADOBE_RGB, SRGB, cmyk_profile, gamma_curve, grey_profile, rgb_profile, srgb_curve
+from innersight.errors import ArgumentError, ImageError
+from innersight.io.images import read_image, read_size
+
+RNG = np.random.default_rng(0)
+RGB8 = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+GREY8 = RGB8[..., 0]
+RGB16 = RNG.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
+
+
+def read(path: Path, **options) -> np.ndarray:
+    """(H, W, 3) as an array."""
+    image = read_image(path, **options)
+    assert image.dtype.is_floating_point
+    assert image.is_contiguous()
+    assert 0 <= image.min() <= image.max() <= 1
+    return image.permute(1, 2, 0).numpy()
+
+
+def write_png16(path: Path, samples: np.ndarray, chunks: dict[bytes, bytes] | None = None) -> Path:
+    """A 16-bit PNG by hand: Pillow writes no 16-bit colour."""
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    height, width, channels = samples.shape
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)),
+        *(chunks or {}).items(),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ):
+        data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    path.write_bytes(data)
+    return path
+
+
+def exif(orientation: int) -> bytes:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags.tobytes()
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
+def test_lossless_formats_give_the_pixels_over_255(tmp_path: Path, suffix: str) -> None:
+    Image.fromarray(RGB8).save(path := tmp_path / f"a.{suffix}", **({"lossless": True} if suffix == "webp" else {}))
+    np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
+
+
+def test_jpeg_gives_pillows_pixels(tmp_path: Path) -> None:
+    Image.fromarray(RGB8).save(path := tmp_path / "a.jpg", quality=90)
+    np.testing.assert_allclose(read(path), np.asarray(Image.open(path)) / 255, atol=1e-7)
+
+
+def test_the_name_s_suffix_does_not_matter(tmp_path: Path) -> None:
+    Image.fromarray(RGB8).save(path := tmp_path / "photo.jpg", format="PNG")
+    np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
+
+
+def test_grey_and_one_bit_are_widened(tmp_path: Path) -> None:
+    Image.fromarray(GREY8).save(path := tmp_path / "grey.png")
+    np.testing.assert_allclose(read(path), np.repeat(GREY8[..., None] / 255, 3, axis=2), atol=1e-7)
+    Image.fromarray(GREY8 > 100).save(path := tmp_path / "bits.png")
+    np.testing.assert_array_equal(read(path), np.repeat((GREY8 > 100)[..., None], 3, axis=2))
+
+
+def test_palette_gives_its_colours(tmp_path: Path) -> None:
+    indexed = Image.fromarray(RGB8).quantize(16)
+    indexed.save(path := tmp_path / "p.png")
+    np.testing.assert_allclose(read(path), np.asarray(indexed.convert("RGB")) / 255, atol=1e-7)
+
+
+class TestTransparency:
+    def test_alpha_is_composited_on_white_or_the_stated_background(self, tmp_path: Path) -> None:
+        alpha = RNG.integers(0, 256, (5, 7, 1), dtype=np.uint8)
+        Image.fromarray(np.concatenate((RGB8, alpha), axis=2)).save(path := tmp_path / "a.png")
+        share = alpha / 255
+        np.testing.assert_allclose(read(path), share * (RGB8 / 255) + (1 - share), atol=1e-6)
+        on_blue = share * (RGB8 / 255) + (1 - share) * np.array([0.0, 0.5, 1.0])
+        np.testing.assert_allclose(read(path, background=(0.0, 0.5, 1.0)), on_blue, atol=1e-6)
+
+    def test_grey_with_alpha(self, tmp_path: Path) -> None:
+        Image.fromarray(np.stack((GREY8, np.full_like(GREY8, 51)), axis=2)).save(path := tmp_path / "la.png")
+        np.testing.assert_allclose(read(path)[..., 0], 0.2 * GREY8 / 255 + 0.8, atol=1e-6)
+
+    def test_a_transparent_palette_entry(self, tmp_path: Path) -> None:
+        indexed = Image.new("P", (2, 1))
+        indexed.putpalette([10, 20, 30, 200, 100, 50])
+        indexed.putpixel((1, 0), 1)
+        indexed.save(path := tmp_path / "p.png", transparency=0)
+        np.testing.assert_allclose(read(path)[0], [[1, 1, 1], [200 / 255, 100 / 255, 50 / 255]], atol=1e-6)
+
+    def test_a_transparent_colour(self, tmp_path: Path) -> None:
+        Image.new("RGB", (2, 1), (9, 9, 9)).save(path := tmp_path / "t.png", transparency=(9, 9, 9))
+        assert (read(path) == 1).all()
+
+    @pytest.mark.parametrize("background", [(0, 0), (0, 0, 255), (-1, 0, 0), None, 5, ("a", "b", "c")])
+    def test_a_bad_background_is_refused(self, tmp_path: Path, background: tuple[float, ...]) -> None:
+        with pytest.raises(ArgumentError, match=r"`background` must be three numbers in \[0, 1\] \(R, G, B\), but got"):
+            read_image(tmp_path / "unread.png", background=background)
+
+
+class TestSixteenBits:
+    """16-bit samples keep their precision: values over 65535, not cut to 8 bits."""
+
+    def test_grey_png_and_tiff(self, tmp_path: Path) -> None:
+        grey = RGB16[..., 0]
+        Image.fromarray(grey).save(tmp_path / "a.png")
+        tifffile.imwrite(tmp_path / "a.tif", grey, photometric="minisblack")
+        for name in ("a.png", "a.tif"):
+            np.testing.assert_allclose(read(tmp_path / name)[..., 2], grey / 65535, atol=1e-7)
+
+    def test_colour_png_and_tiff(self, tmp_path: Path) -> None:
+        write_png16(tmp_path / "a.png", RGB16)
+        tifffile.imwrite(tmp_path / "a.tif", RGB16, photometric="rgb")
+        tifffile.imwrite(tmp_path / "planes.tif", RGB16.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+        tifffile.imwrite(tmp_path / "deflated.tif", RGB16, photometric="rgb", compression="zlib", predictor=True)
+        tifffile.imwrite(tmp_path / "lzw.tif", RGB16, photometric="rgb", compression="lzw")
+        for name in ("a.png", "a.tif", "planes.tif", "deflated.tif", "lzw.tif"):
+            np.testing.assert_allclose(read(tmp_path / name), RGB16 / 65535, atol=1e-7, err_msg=name)
+
+    def test_alpha_png_and_tiff(self, tmp_path: Path) -> None:
+        alpha = RNG.integers(0, 65536, (5, 7, 1), dtype=np.uint16)
+        rgba = np.concatenate((RGB16, alpha), axis=2)
+        write_png16(tmp_path / "a.png", rgba)
+        tifffile.imwrite(tmp_path / "a.tif", rgba, photometric="rgb", extrasamples=["unassalpha"])
+        share = alpha / 65535
+        for name in ("a.png", "a.tif"):
+            np.testing.assert_allclose(read(tmp_path / name), share * (RGB16 / 65535) + 1 - share, atol=1e-6)
+
+    def test_a_sample_that_is_not_said_to_be_alpha_is_left_out(self, tmp_path: Path) -> None:
+        rgbx = np.concatenate((RGB16, RGB16[..., :1]), axis=2)
+        tifffile.imwrite(tmp_path / "16.tif", rgbx, photometric="rgb", extrasamples=["unspecified"])
+        np.testing.assert_allclose(read(tmp_path / "16.tif"), RGB16 / 65535, atol=1e-7)
+        eight = np.concatenate((RGB8, RGB8[..., :1]), axis=2)
+        tifffile.imwrite(tmp_path / "8.tif", eight, photometric="rgb", extrasamples=["unspecified"])
+        np.testing.assert_allclose(read(tmp_path / "8.tif"), RGB8 / 255, atol=1e-7)
+
+    def test_what_has_no_one_meaning_is_refused(self, tmp_path: Path) -> None:
+        write_png16(path := tmp_path / "key.png", RGB16, {b"tRNS": struct.pack(">HHH", 1, 2, 3)})
+        with pytest.raises(ImageError, match=r"transparent colour \(tRNS\): save it with an alpha channel"):
+            read_image(path)
+        tifffile.imwrite(path := tmp_path / "white.tif", RGB16[..., 0], photometric="miniswhite")
+        with pytest.raises(ImageError, match="16-bit TIFF with MINISWHITE pixels"):
+            read_image(path)
+        rgba = np.concatenate((RGB16, RGB16[..., :1]), axis=2)
+        tifffile.imwrite(path := tmp_path / "pre.tif", rgba, photometric="rgb", extrasamples=["assocalpha"])
+        with pytest.raises(ImageError, match="premultiplied alpha"):
+            read_image(path)
+
+    def test_a_profile_that_is_srgb_keeps_the_precision_and_another_is_applied(self, tmp_path: Path) -> None:
+        for name, primaries, curve in (("s", SRGB, srgb_curve()), ("adobe", ADOBE_RGB, gamma_curve(2.2))):
+            chunk = b"icc\0\0" + zlib.compress(rgb_profile(primaries, curve))
+            write_png16(tmp_path / f"{name}16.png", RGB16, {b"iCCP": chunk})
+            eight = (RGB16 / 257).round().astype(np.uint8)
+            Image.fromarray(eight).save(tmp_path / f"{name}8.png", icc_profile=rgb_profile(primaries, curve))
+        np.testing.assert_allclose(read(tmp_path / "s16.png"), RGB16 / 65535, atol=1e-7)
+        np.testing.assert_allclose(read(tmp_path / "adobe16.png"), read(tmp_path / "adobe8.png"), atol=1e-6)
+
+
+class TestColour:
+    def test_a_grey_profile_is_applied_with_transparency_and_at_16_bits_alike(self, tmp_path: Path) -> None:
+        profile = grey_profile(gamma_curve(1.0))
+        opaque = np.full_like(GREY8, 255)
+        Image.fromarray(GREY8).save(tmp_path / "l.png", icc_profile=profile)
+        Image.fromarray(np.stack((GREY8, opaque), axis=2)).save(tmp_path / "la.png", icc_profile=profile)
+        Image.fromarray(GREY8).save(tmp_path / "key.png", icc_profile=profile, transparency=int(GREY8[0, 0]))
+        chunk = {b"iCCP": b"icc\0\0" + zlib.compress(profile)}
+        write_png16(tmp_path / "l16.png", GREY8.astype(np.uint16) * 257, chunk)
+        write_png16(tmp_path / "la16.png", np.stack((GREY8, opaque), axis=2).astype(np.uint16) * 257, chunk)
+        expected = read(tmp_path / "l.png")
+        assert np.abs(expected[..., 0] - GREY8 / 255).max() > 0.1
+        for name in ("la.png", "l16.png", "la16.png"):
+            np.testing.assert_allclose(read(tmp_path / name), expected, atol=1e-6, err_msg=name)
+        seen = GREY8[0, 0] != GREY8
+        np.testing.assert_allclose(read(tmp_path / "key.png")[seen], expected[seen], atol=1e-6)
+
+    def test_a_wide_profile_is_converted_to_srgb(self, tmp_path: Path) -> None:
+        # Adobe RGB (1998) to sRGB by its published matrices: a mid green lies outside, (150, 150, 90) inside.
+        pixels = np.array([[[150, 150, 90], [90, 128, 200]]], dtype=np.uint8)
+        Image.fromarray(pixels).save(path := tmp_path / "a.png", icc_profile=rgb_profile(ADOBE_RGB, gamma_curve(2.2)))
+        to_xyz = np.array(ADOBE_RGB).T
+        linear = np.linalg.inv(np.array(SRGB).T) @ to_xyz @ ((pixels[0] / 255) ** 2.2).T
+        encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055).T
+        np.testing.assert_allclose(read(path)[0], encoded.clip(0, 1), atol=1.5 / 255)
+        assert np.abs(read(path)[0] - pixels[0] / 255).max() > 5 / 255
+
+    @pytest.mark.parametrize("maker", ["by hand", "LittleCMS"])
+    def test_srgb_in_any_guise_changes_nothing(self, tmp_path: Path, maker: str) -> None:
+        lcms = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        profile = rgb_profile(SRGB, srgb_curve()) if maker == "by hand" else lcms
+        Image.fromarray(RGB8).save(path := tmp_path / "a.png", icc_profile=profile)
+        np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
+
+    def test_a_grey_profile_is_applied(self, tmp_path: Path) -> None:
+        Image.fromarray(GREY8).save(path := tmp_path / "a.png", icc_profile=grey_profile(gamma_curve(1.8)))
+        linear = (GREY8 / 255) ** 1.8
+        encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+        np.testing.assert_allclose(read(path)[..., 1], encoded, atol=1.5 / 255)
+
+    def test_cmyk_without_a_profile_is_the_plain_formula(self, tmp_path: Path) -> None:
+        Image.new("CMYK", (2, 2), (51, 102, 153, 51)).save(path := tmp_path / "a.tif")
+        expected = [(255 - ink) * (255 - 51) / 255 / 255 for ink in (51, 102, 153)]
+        np.testing.assert_allclose(read(path)[0, 0], expected, atol=1.5 / 255)
+
+    def test_cmyk_jpeg(self, tmp_path: Path) -> None:
+        Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(path := tmp_path / "a.jpg", quality=95)
+        np.testing.assert_allclose(read(path)[8, 8], [1, 0, 0], atol=3 / 255)
+
+    def test_cmyk_with_a_profile_goes_through_it(self, tmp_path: Path) -> None:
+        Image.new("CMYK", (2, 2), (128, 128, 128, 0)).save(path := tmp_path / "a.tif", icc_profile=cmyk_profile())
+        # L* = 49.8, neutral: Y = ((L + 16) / 116)^3
+        luminance = ((100 * (1 - 128 / 255) + 16) / 116) ** 3
+        grey = 1.055 * luminance ** (1 / 2.4) - 0.055
+        np.testing.assert_allclose(read(path)[0, 0], [grey] * 3, atol=4 / 255)
+
+    def test_a_profile_of_another_colour_space_is_ignored(self, tmp_path: Path) -> None:
+        Image.fromarray(RGB8).save(path := tmp_path / "a.png", icc_profile=grey_profile(gamma_curve(1.0)))
+        np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
+
+    def test_a_broken_profile_is_an_error(self, tmp_path: Path) -> None:
+        Image.fromarray(RGB8).save(path := tmp_path / "a.png", icc_profile=b"nonsense" * 40)
+        with pytest.raises(ImageError, match=r"ICC profile that can't be used .*: repair or strip it"):
+            read_image(path)
+
+
+class TestOrientation:
+    UPRIGHT = np.zeros((4, 6, 3), dtype=np.uint8)
+    UPRIGHT[0, 0] = 255  # the corner that tells all eight apart, with the sides' lengths
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_exif_orientation_is_applied(self, tmp_path: Path, orientation: int) -> None:
+        # What the camera stored so that turning it by the tag gives UPRIGHT: the inverse of each transposition.
+        inverse = {
+            1: lambda a: a,
+            2: lambda a: a[:, ::-1],
+            3: lambda a: a[::-1, ::-1],
+            4: lambda a: a[::-1],
+            5: lambda a: a.swapaxes(0, 1),
+            6: lambda a: np.rot90(a, 1),
+            7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+            8: lambda a: np.rot90(a, -1),
+        }[orientation]
+        stored = np.ascontiguousarray(inverse(self.UPRIGHT))
+        Image.fromarray(stored).save(tmp_path / "a.png", exif=exif(orientation))
+        Image.fromarray(stored).save(tmp_path / "a.webp", exif=exif(orientation), lossless=True)
+        Image.fromarray(stored).save(tmp_path / "a.tif", tiffinfo={0x0112: orientation})
+        wide = stored.astype(np.uint16) * 257
+        tifffile.imwrite(tmp_path / "b.tif", wide, photometric="rgb", extratags=[(0x0112, 3, 1, orientation, True)])
+        write_png16(tmp_path / "b.png", wide, {b"eXIf": exif(orientation).removeprefix(b"Exif\0\0")})
+        for name in ("a.png", "a.webp", "a.tif", "b.tif", "b.png"):
+            np.testing.assert_allclose(read(tmp_path / name), self.UPRIGHT / 255, atol=1e-7, err_msg=name)
+
+    def test_jpeg_orientation_is_applied(self, tmp_path: Path) -> None:
+        Image.fromarray(RGB8).save(tmp_path / "plain.jpg", quality=95)
+        Image.fromarray(RGB8).save(tmp_path / "turned.jpg", quality=95, exif=exif(6))
+        np.testing.assert_allclose(read(tmp_path / "turned.jpg"), np.rot90(read(tmp_path / "plain.jpg"), -1), atol=1e-7)
+
+
+class TestRefused:
+    def test_missing_folder_empty_and_text(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.png").touch()
+        (tmp_path / "text.png").write_text("not an image")
+        for name, message in (
+            ("missing.png", r"No such file: '.*missing\.png'"),
+            (".", r"is a folder, not an image file"),
+            ("empty.png", r"is not an image in a format that is read \(PNG, JPEG, BMP, WEBP, TIFF\)"),
+            ("text.png", r"is not an image in a format that is read"),
+        ):
+            with pytest.raises(ImageError, match=message):
+                read_image(tmp_path / name)
+
+    def test_another_format(self, tmp_path: Path) -> None:
+        Image.fromarray(RGB8).save(path := tmp_path / "a.gif")
+        with pytest.raises(ImageError, match="not an image in a format that is read"):
+            read_image(path)
+
+    @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif"])
+    @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+    def test_truncated(self, tmp_path: Path, suffix: str, share: float) -> None:
+        noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path := tmp_path / f"a.{suffix}")
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+        with pytest.raises(
+            ImageError, match=r"can't be decoded, it is damaged or truncated|is not an image in a format"
+        ):
+            read_image(path)
+
+    @pytest.mark.parametrize("suffix", ["png", "tif"])
+    def test_truncated_16_bit(self, tmp_path: Path, suffix: str) -> None:
+        noise = np.random.default_rng(1).integers(0, 65536, (64, 64, 3), dtype=np.uint16)
+        path = tmp_path / f"a.{suffix}"
+        write_png16(path, noise) if suffix == "png" else tifffile.imwrite(path, noise, photometric="rgb")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(ImageError, match=r"damaged or truncated|is not an image"):
+            read_image(path)
+
+    def test_several_images_in_one_file(self, tmp_path: Path) -> None:
+        frames = [Image.fromarray(RGB8), Image.fromarray(255 - RGB8)]
+        for suffix in ("png", "webp", "tif"):
+            frames[0].save(path := tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+            with pytest.raises(ImageError, match=r"holds 2 images; one is scored"):
+                read_image(path)
+
+    def test_a_cameras_multi_picture_jpeg_is_its_first_picture(self, tmp_path: Path) -> None:
+        frames = [Image.fromarray(RGB8), Image.fromarray(255 - RGB8)]
+        frames[0].save(path := tmp_path / "a.jpg", format="MPO", save_all=True, append_images=frames[1:])
+        np.testing.assert_allclose(read(path), np.asarray(Image.open(path)) / 255, atol=1e-7)
+
+    def test_pixels_without_a_defined_range(self, tmp_path: Path) -> None:
+        for mode in ("F", "I", "LAB"):
+            Image.new(mode, (4, 4)).save(path := tmp_path / f"{mode}.tif")
+            with pytest.raises(
+                ImageError, match=r"(pixels of type|signed or float samples).*8 or 16 unsigned bits a channel"
+            ):
+                read_image(path)
+
+    def test_signed_samples(self, tmp_path: Path) -> None:
+        for kind in (np.int8, np.int16):
+            tifffile.imwrite(path := tmp_path / "a.tif", np.zeros((4, 4), dtype=kind), photometric="minisblack")
+            with pytest.raises(ImageError, match="signed or float samples"):
+                read_image(path)
+
+    @pytest.mark.parametrize("depth", [2, 4])
+    def test_a_transparent_grey_of_less_than_8_bits(self, tmp_path: Path, depth: int) -> None:
+        rows = b"".join(b"\0" + b"\x55" * (8 * depth // 8) for _ in range(8))
+        data = b"\x89PNG\r\n\x1a\n"
+        for name, body in (
+            (b"IHDR", struct.pack(">IIBBBBB", 8, 8, depth, 0, 0, 0, 0)),
+            (b"tRNS", struct.pack(">H", 1)),
+            (b"IDAT", zlib.compress(rows)),
+            (b"IEND", b""),
+        ):
+            data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        (path := tmp_path / "a.png").write_bytes(data)
+        with pytest.raises(ImageError, match=rf"{depth}-bit PNG with a transparent grey \(tRNS\): save it with 8 bits"):
+            read_image(path)
+
+    @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+    def test_a_tiff_with_pixels_missing(self, tmp_path: Path, kind: type) -> None:
+        pixels = np.full((64, 64, 3), 200, dtype=kind)
+        tifffile.imwrite(path := tmp_path / "a.tif", pixels, photometric="rgb", rowsperstrip=8)
+        with tifffile.TiffFile(path, mode="r+") as file:
+            offsets = file.pages[0].tags[273]
+            offsets.overwrite([*offsets.value[:3], 0, *offsets.value[4:]])
+        with pytest.raises(ImageError, match="a part of its pixels is not in the file"):
+            read_image(path)
+
+    def test_a_decompression_bomb_is_refused_before_it_is_decoded(self, tmp_path: Path) -> None:
+        for side, got in ((10_000, "10000 x 10000 pixels"), (60_000, "more pixels than Pillow reads")):
+            header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+            chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b""))
+            data = b"\x89PNG\r\n\x1a\n"
+            for name, body in chunks:
+                data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+            (path := tmp_path / "bomb.png").write_bytes(data)
+            with warnings.catch_warnings(), pytest.raises(ImageError, match=rf"{got}.*decompression bomb\?"):
+                warnings.simplefilter("ignore")
+                read_image(path)
+
+    def test_the_limit_can_be_set(self, tmp_path: Path) -> None:
+        Image.fromarray(RGB8).save(path := tmp_path / "a.png")
+        with pytest.raises(ImageError, match=r"has 7 x 5 pixels, more than the 34 that are read"):
+            read_image(path, max_pixels=34)
+        assert read(path, max_pixels=35).shape == (5, 7, 3)
+
+
+class TestSize:
+    """What `read_size` finds in the head of a file is what `read_image` gives, but for orientation."""
+
+    def test_every_format_and_kind_of_pixel(self, tmp_path: Path) -> None:
+        for suffix, modes in (
+            ("png", ("1", "L", "P", "LA", "RGB", "RGBA")),
+            ("jpg", ("L", "RGB", "CMYK")),
+            ("bmp", ("1", "L", "P", "RGB", "RGBA")),
+            ("webp", ("RGB", "RGBA")),
+            ("tif", ("1", "L", "P", "RGB", "RGBA", "CMYK")),
+        ):
+            for mode in modes:
+                Image.fromarray(RGB8).convert(mode).save(path := tmp_path / f"{mode}.{suffix}")
+                assert read_size(path) == read(path).shape[:2] == (5, 7), path.name
+
+    def test_16_bits(self, tmp_path: Path) -> None:
+        write_png16(tmp_path / "a.png", RGB16)
+        Image.fromarray(RGB16[..., 0]).save(tmp_path / "grey.png")
+        tifffile.imwrite(tmp_path / "a.tif", RGB16, photometric="rgb")
+        tifffile.imwrite(tmp_path / "planes.tif", RGB16.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+        tifffile.imwrite(tmp_path / "grey.tif", RGB16[..., 0], photometric="minisblack")
+        for path in tmp_path.iterdir():
+            assert read_size(path) == read(path).shape[:2] == (5, 7), path.name
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_an_orientation_may_swap_the_sides(self, tmp_path: Path, orientation: int) -> None:
+        for suffix in ("png", "jpg", "webp", "tif"):
+            Image.fromarray(RGB8).save(tmp_path / f"a.{suffix}", exif=exif(orientation))
+        write_png16(tmp_path / "b.png", RGB16, {b"eXIf": exif(orientation).removeprefix(b"Exif\0\0")})
+        for path in tmp_path.iterdir():
+            assert read(path).shape[:2] == ((5, 7) if orientation < 5 else (7, 5)), path.name
+            assert sorted(read_size(path)) == [5, 7], path.name
+
+    def test_a_cameras_multi_picture_jpeg_has_that_of_its_first_picture(self, tmp_path: Path) -> None:
+        Image.fromarray(RGB8).save(
+            path := tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[Image.fromarray(RGB8[:3, :3])]
+        )
+        assert read_size(path) == (5, 7)
+
+    def test_the_head_is_enough(self, tmp_path: Path) -> None:
+        noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+        for suffix in ("png", "jpg", "bmp"):
+            Image.fromarray(noise).save(path := tmp_path / f"a.{suffix}")
+            path.write_bytes(path.read_bytes()[:2000])
+            assert read_size(path) == (64, 96), suffix
+
+    def test_what_has_no_head_of_an_image_has_no_size(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.png").touch()
+        (tmp_path / "text.png").write_text("not an image")
+        Image.fromarray(RGB8).save(tmp_path / "a.gif")
+        Image.fromarray(RGB8).save(tmp_path / "cut.png")
+        (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:12])
+        for name in ("missing.png", ".", "empty.png", "text.png", "a.gif", "cut.png"):
+            assert read_size(tmp_path / name) is None, name
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif"])
+def test_damaged_bytes_give_an_image_or_an_image_error_and_nothing_else(tmp_path: Path, suffix: str) -> None:
+    buffer = io.BytesIO()
+    formats = {"jpg": "JPEG", "tif": "TIFF"}
+    Image.fromarray(RGB8).save(buffer, format=formats.get(suffix, suffix.upper()), exif=exif(6))
+    original = buffer.getvalue()
+    rng = np.random.default_rng(2)
+    for _ in range(150):
+        damaged = bytearray(original)
+        for _ in range(rng.integers(1, 6)):
+            damaged[rng.integers(0, len(damaged))] = rng.integers(0, 256)
+        (path := tmp_path / f"a.{suffix}").write_bytes(damaged)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                image = read_image(path)
+            except ImageError:
+                continue
+        assert image.shape[0] == 3

@@ -1,0 +1,191 @@
+"""Faults of the metric that were found by use; each test carries the number of its fault."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+import innersight
+from innersight.errors import ArgumentError
+from innersight.metrics.config import parse_layers, parse_number
+from innersight.metrics.create import find_device
+from innersight.metrics.external import create_rival
+from innersight.preprocess.windows import InputPolicy
+from standins import noisy
+
+
+@pytest.fixture
+def lite() -> innersight.Metric:
+    metric = innersight.create_metric("lite")
+    assert isinstance(metric, innersight.Metric)
+    return metric
+
+
+def test_an_enclosing_model_does_not_reach_the_network_fault_5(lite: innersight.Metric, cat: torch.Tensor) -> None:
+    other = noisy(cat, 0.1)
+    expected = lite(cat, other).item()
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), lite)
+    assert set(model.state_dict()) == {"0.weight", "0.bias"}
+    model.load_state_dict(nn.Sequential(nn.Conv2d(3, 3, 1)).state_dict())
+    model.requires_grad_(True)
+    model.apply(lambda module: [nn.init.ones_(parameter) for parameter in module.parameters()])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1.0)
+    lite(cat, model[0](cat).sigmoid()).sum().backward()
+    optimizer.step()
+    assert lite(cat, other).item() == expected
+
+
+def test_one_comparison_uses_one_runtime_fault_7(cat: torch.Tensor) -> None:
+    pytest.importorskip("openvino")
+    metric = innersight.create_metric("lite", runtime="openvino")
+    assert isinstance(metric, innersight.Metric)
+    image = cat.clone().requires_grad_()
+    score = metric(cat, image)
+    score.sum().backward()
+    assert score.item() == 0
+    assert image.grad is not None
+    assert image.grad.abs().max() == 0
+    plain, with_gradient = metric.look(cat), metric.look(image)
+    with pytest.raises(ArgumentError, match="must come from one runtime"):
+        metric.compare(plain, with_gradient)
+    with torch.no_grad(), pytest.raises(ArgumentError, match="must come from one runtime"):
+        metric.compare(plain, with_gradient)
+    metric.runtime._failed = True  # torch runs in its place: both sides are torch's
+    assert metric.compare(metric.look(cat), metric.look(image)).item() == 0
+
+
+@pytest.mark.parametrize("runtime", ["torch", "torch-compile", "openvino"])
+def test_a_metric_is_copied_and_pickled_whatever_its_runtime_fault_24(
+    runtime: str, cat: torch.Tensor, tmp_path: Path
+) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    metric = innersight.create_metric("lite", runtime=runtime)
+    other = noisy(cat, 0.1)
+    if runtime != "torch-compile":  # compiling takes a minute
+        expected = metric(cat, other).item()
+    else:
+        metric.runtime._compiled = lambda *_: pytest.fail("the compiled code of the original")
+        expected = None
+    torch.save(metric, tmp_path / "metric.pt")
+    for made in (
+        copy.deepcopy(metric),
+        pickle.loads(pickle.dumps(metric)),
+        torch.load(tmp_path / "metric.pt", weights_only=False),
+    ):
+        assert made.backbone is not metric.backbone
+        assert made.runtime._backbone is made.backbone
+        if expected is None:
+            assert made.runtime._compiled is None
+        else:
+            assert made(cat, other).item() == expected
+
+
+def test_halves_keep_the_precision_of_the_metric_fault_6(lite: innersight.Metric, cat: torch.Tensor) -> None:
+    expected = lite(cat, noisy(cat, 0.1)).item()
+    for outer in (nn.Sequential(lite).half(), nn.Sequential(lite).bfloat16()):
+        assert outer[0] is lite
+        assert lite.dtype == torch.float32
+        assert lite(cat, noisy(cat, 0.1)).item() == expected
+    assert lite.half().float()(cat, noisy(cat, 0.1)).item() == expected
+    with pytest.raises(ArgumentError, match=r"must be torch\.float32 as the metric is, but got torch\.float16"):
+        lite(cat.half(), cat.half())
+    assert lite.double().dtype == torch.float64
+
+
+def test_the_autocast_state_of_the_caller_does_not_leak_fault_8(lite: innersight.Metric, cat: torch.Tensor) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        for _ in zip(lite.look_in_parts(cat), lite.look_in_parts(cat), strict=True):
+            assert torch.is_autocast_enabled("cpu")
+        assert torch.is_autocast_enabled("cpu")
+    part = lite.look_in_parts(cat)
+    next(part)
+    assert not torch.is_autocast_enabled("cpu")
+    part.close()
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_arguments_of_another_kind_are_refused_in_one_line_fault_12() -> None:
+    with pytest.raises(ArgumentError, match=r"`metrics` must be a list of names, but got 'lite'. Use \['lite'\]"):
+        innersight.create_metrics("lite")
+    metrics = innersight.create_metrics(["lite"])
+    with pytest.raises(ArgumentError, match="`ahead` must be a whole number from 1, but got 0"):
+        list(innersight.score_pairs([("a.png", "b.png")], metrics, ahead=0))
+    with pytest.raises(ArgumentError, match="`metrics` must be a dictionary of metrics by name, but got Metric"):
+        list(innersight.score_pairs([("a.png", "b.png")], metrics["lite"]))  # type: ignore[arg-type]
+
+
+def test_cuda_means_a_device_with_an_index_fault_17(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert find_device("cuda") == find_device("auto") == torch.device("cuda:0")
+        external = create_rival("psnr", torch.device("cuda"))
+        images = torch.rand(1, 3, 16, 16, device="cuda")
+        assert images.device == external.device
+    assert find_device("cpu") == torch.device("cpu")
+
+
+def test_values_are_not_read_while_torch_records_a_graph_fault_29(lite: innersight.Metric, cat: torch.Tensor) -> None:
+    other = noisy(cat, 0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compiled = torch.compile(lite, backend="eager", fullgraph=True)
+        assert compiled(cat, other).item() == pytest.approx(lite(cat, other).item(), rel=1e-5)
+
+
+def test_validate_false_skips_the_range_check_alone_fault_29(cat: torch.Tensor) -> None:
+    metric = innersight.create_metric("lite", validate=False)
+    assert metric(cat * 2, cat * 2).item() == 0
+    assert metric(cat, noisy(cat, 0.1)).item() == innersight.create_metric("lite")(cat, noisy(cat, 0.1)).item()
+    with pytest.raises(ArgumentError, match="must have shape"):
+        metric(cat[0], cat[0])
+
+
+def test_the_range_of_both_images_is_read_at_once_fault_29(
+    lite: innersight.Metric, cat: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: reads.append(tensor.shape) or [0.0, 1.0, 0.0, 1.0])
+    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: pytest.fail("read one by one"))
+    lite(cat, cat)
+    assert reads == [(4,)]
+
+
+def test_a_memory_limit_of_auto_is_refused_fault_31() -> None:
+    with pytest.raises(ArgumentError, match="`memory_limit` must be a whole number from 1, but got 'auto'"):
+        list(innersight.score_pairs([], innersight.create_metrics(["lite"]), memory_limit="auto"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["٣", "0,٣", "last-٣", "1_0", "+1", "0," + "9" * 5000])
+def test_numbers_are_ascii_digits_fault_32(text: str) -> None:
+    with pytest.raises(ArgumentError, match="`layers` must be such as"):
+        parse_layers(text)
+    if not text.isascii():
+        with pytest.raises(ArgumentError, match="`spread` must be a number"):
+            parse_number("spread", text)
+        with pytest.raises(ArgumentError, match="`input` must be 'native' or a list"):
+            InputPolicy.parse(f"short={text}")
+
+
+def test_an_integer_of_thousands_of_digits_is_refused_fault_37() -> None:
+    with pytest.raises(ArgumentError, match="`seed` must be a whole number from 0"):
+        innersight.create_metric("lite:seed=" + "9" * 5000)
+
+
+def test_a_device_failure_in_an_external_metric_stops_the_run_fault_18() -> None:
+    external = create_rival("psnr")
+    seen = external.look(torch.rand(1, 3, 16, 16))
+
+    def fail(*_: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    external._score = fail
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        external.compare(seen, seen)
