@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from innersight.distances.sliced import directions, swd
+from innersight.errors import ArgumentError
 
 SHAPE = (2, 3, 5, 4)
 
@@ -60,3 +61,13 @@ def test_the_batch_does_not_matter() -> None:
     r, d = pair(torch.float32)
     alone = torch.cat([swd(r[n : n + 1], d[n : n + 1]) for n in range(2)])
     torch.testing.assert_close(swd(r, d), alone, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.0, True, None, "0"])
+def test_a_seed_that_is_no_integer_in_range_is_an_error(seed: object) -> None:
+    with pytest.raises(ArgumentError, match=r"Argument `seed` must be an integer from 0 to 2\^63 - 1, but got"):
+        swd(*pair(), seed=seed)
+
+
+def test_the_largest_seed_is_allowed() -> None:
+    assert torch.isfinite(swd(*pair(), seed=2**63 - 1)).all()

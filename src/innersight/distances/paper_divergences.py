@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 
 from innersight.distances.numerics import safe_pow
+from innersight.distances.registry import DISTANCES, Distance, Stacked
 from innersight.errors import ArgumentError
 
 _ROWS = 64
@@ -165,3 +166,10 @@ def _compress(raw: torch.Tensor) -> torch.Tensor:
     # The last factor is exactly 0: it adds a gradient and no value.
     straight = root + slope * (logarithm - logarithm.detach())
     return torch.where(small, straight, logarithm.clamp(min=_LEAST_RAW).pow(0.25))
+
+
+DISTANCES.add(
+    "skld", Distance("symmetric Kullback-Leibler + l2 term on the folded stack (paper)", {"tokens": Stacked(skld)})
+)
+DISTANCES.add("jsd", Distance("Jensen-Shannon on the folded stack (paper)", {"tokens": Stacked(jsd)}))
+DISTANCES.add("wsd", Distance("1-D Wasserstein + l2 term on the folded stack (paper)", {"tokens": Stacked(wsd)}))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import torch
 
+from innersight.distances.registry import DISTANCES, Distance, Layerwise, Positional
+
 EPS = 1e-12
 """The least a layer's energy is taken for: below that of any network, yet no square of a ratio overflows."""
 
@@ -147,3 +149,23 @@ def cos_along_width(reference: torch.Tensor, distorted: torch.Tensor) -> torch.T
     rows = torch.where(empty, 1.0, _half_chord(reference, distorted, -1))
     equal = (reference == distorted).flatten(1).all(1)
     return torch.where(equal, 0.0, rows.flatten(1).mean(1))
+
+
+DISTANCES.add("l2", Distance("mean squared error (paper)", {"tokens": Positional(l2), "maps": Positional(l2)}))
+DISTANCES.add(
+    "cos",
+    Distance(
+        "1 - cosine along channels, and for maps along the image width, as published (paper)",
+        {"tokens": Positional(cosine), "maps": Layerwise(cos_along_width), "embedding": Positional(cosine)},
+    ),
+)
+DISTANCES.add(
+    "rel-l2",
+    Distance(
+        "squared error relative to the energy of both images, scale-free",
+        {"tokens": Positional(relative_l2), "maps": Positional(relative_l2)},
+    ),
+)
+DISTANCES.add(
+    "channel-cos", Distance("1 - cosine along channels", {"tokens": Positional(cosine), "maps": Positional(cosine)})
+)

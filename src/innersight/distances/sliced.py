@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from innersight.distances.registry import DISTANCES, Distance, Stacked
+from innersight.errors import ArgumentError
+
+_LARGEST_SEED = 2**63 - 1
+
 
 def directions(dimension: int, seed: int, like: torch.Tensor) -> torch.Tensor:
     """Draw as many random unit directions as the space has dimensions.
@@ -37,17 +42,26 @@ def swd(reference: torch.Tensor, distorted: torch.Tensor, seed: int = 0) -> torc
     Args:
         reference: (N, L, T, D) stack of layers.
         distorted: The same shape.
-        seed: Of the directions; one seed gives one function of the pair.
+        seed: Seed of the random directions, an integer from 0 to 2^63 - 1. Default: 0. The same seed gives the same
+            directions.
 
     Returns:
-        (N,), from 0; grows with T D.
+        (N,), from 0, in squared units of the features. It grows with T D.
+
+    Raises:
+        ArgumentError: If the seed is not an integer from 0 to 2^63 - 1.
 
     Example:
         >>> x = torch.randn(1, 2, 3, 4)
         >>> swd(x, x.flip(2))  # the order of tokens does not count
         tensor([0.])
     """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
+        raise ArgumentError(f"Argument `seed` must be an integer from 0 to 2^63 - 1, but got {seed!r}. Use 0.")
     theta = directions(reference.shape[1], seed, reference)
     projected = [torch.einsum("nltd,lk->nktd", stack, theta).flatten(2) for stack in (reference, distorted)]
     ranked_reference, ranked_distorted = (values.sort(dim=2).values for values in projected)
     return (ranked_distorted - ranked_reference).square().mean(1).sum(1)
+
+
+DISTANCES.add("swd", Distance("sliced Wasserstein across layers, seeded (paper)", {"tokens": Stacked(swd)}))
