@@ -1,4 +1,4 @@
-"""Check image tensors before anything is computed from them: a wrong range taken silently is the field's worst bug."""
+"""Checks of image tensors: type, layout, shape, dtype, device and range of values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from innersight.errors import ArgumentError, ImageError
 
 _ROUNDING = 1e-4
-"""How far past [0, 1] a value may lie: what float rounding in a resize or a decoder leaves behind."""
+"""Tolerance of the range [0, 1]. Rounding in a resize or a decoder can leave values slightly outside."""
 
 
 def check_images(
@@ -18,14 +18,16 @@ def check_images(
     """Check one batch of images.
 
     Args:
-        name: The argument's name, for the message.
-        images: Expected to be floats of shape (N, 3, H, W) in [0, 1].
-        dtype: The dtype that is computed in.
-        device: The device that is computed on.
-        check_range: Check the values too. This waits for the device; it is skipped while torch compiles or exports.
+        name: Name of the argument, for the error message.
+        images: The images. They must be a dense tensor of floats of shape (N, 3, H, W) in [0, 1].
+        dtype: The dtype of the metric.
+        device: The device of the metric.
+        check_range: Whether to check the values too. Default: True. The check waits for the device. It is skipped
+            while torch compiles or exports, and on the meta device.
 
     Raises:
-        ArgumentError: Naming the argument, what is allowed, what came, and the next step.
+        ArgumentError: If the images cannot be used. The message names the argument, what is allowed, what came and
+            the next step.
 
     Example:
         >>> check_images("reference", torch.rand(1, 3, 8, 8) * 255, dtype=torch.float32, device=torch.device("cpu"))
@@ -39,12 +41,13 @@ def check_images(
 
 
 def _check_form(name: str, images: torch.Tensor, dtype: torch.dtype, device: torch.device) -> None:
-    """Check all that can be known without a look at the values."""
+    """Check everything except the values."""
     if not isinstance(images, torch.Tensor):
         raise ArgumentError(
             f"Argument `{name}` must be a torch.Tensor of shape (N, 3, H, W), but got {type(images).__name__}. "
-            "innersight.read_image reads a file into (3, H, W)."
+            "innersight.read_image reads a file into a tensor of shape (3, H, W)."
         )
+    _check_layout(name, images, device)
     shape = tuple(images.shape)
     if images.ndim != 4:
         step = " Add a batch dimension: images[None]." if images.ndim == 3 else ""
@@ -52,16 +55,17 @@ def _check_form(name: str, images: torch.Tensor, dtype: torch.dtype, device: tor
     if shape[1] != 3:
         step = {
             1: " Grey images: images.expand(-1, 3, -1, -1).",
-            4: " Composite the alpha channel on a background first.",
+            4: " Composite the image on a background to remove the alpha channel.",
         }.get(shape[1], " Channels come second: images.permute(0, 3, 1, 2)." if shape[3] == 3 else "")
         raise ArgumentError(f"Argument `{name}` must have 3 channels (R, G, B), but got shape {shape}.{step}")
     if 0 in shape:
         raise ArgumentError(f"Argument `{name}` must not be empty, but got shape {shape}.")
     if not images.is_floating_point():
-        step = " Use images.float() / 255." if images.dtype == torch.uint8 else ""
+        largest = {torch.uint8: 255, torch.uint16: 65535}.get(images.dtype)
+        step = f" Use images.float() / {largest}." if largest else " Convert them to real floats in [0, 1]."
         raise ArgumentError(f"Argument `{name}` must hold floats in [0, 1], but got {images.dtype}.{step}")
     if images.dtype != dtype:
-        # Half precision is no precision of a metric, so only a wider one is offered as the other way out.
+        # A metric does not support float16 and bfloat16, so metric.to is only suggested for wider types.
         other = f", or metric.to({images.dtype})" if images.dtype in (torch.float32, torch.float64) else ""
         raise ArgumentError(
             f"Argument `{name}` must be {dtype} as the metric is, but got {images.dtype}. "
@@ -74,9 +78,31 @@ def _check_form(name: str, images: torch.Tensor, dtype: torch.dtype, device: tor
         )
 
 
+def _check_layout(name: str, images: torch.Tensor, device: torch.device) -> None:
+    """Refuse tensors that torch's convolutions and resizes do not accept."""
+    if images.is_nested:
+        found, step = "nested", "Bring the images to one size and use torch.stack(images.unbind())"
+    elif isinstance(images, torch.masked.MaskedTensor):
+        found, step = "masked", "Use images.to_tensor(0)"
+    elif images.is_quantized:
+        found, step = "quantized", "Use images.dequantize()"
+    elif images.layout != torch.strided:  # sparse and mkldnn
+        found, step = str(images.layout).removeprefix("torch.").strip("_"), "Use images.to_dense()"
+    elif images.is_meta and device.type != "meta":
+        raise ArgumentError(
+            f"Argument `{name}` must hold values, but got a tensor on the meta device, which has none. "
+            f"Pass a tensor on {device}."
+        )
+    else:
+        return
+    raise ArgumentError(f"Argument `{name}` must be a dense tensor, but got a {found} one. {step}.")
+
+
 def _check_range(batches: Mapping[str, torch.Tensor]) -> None:
     """Check the values of all batches with one transfer from the device."""
-    if torch.compiler.is_compiling():  # a value can't decide anything while a graph is recorded
+    if torch.compiler.is_compiling():  # values are unknown while a graph is recorded
+        return
+    if any(images.is_meta for images in batches.values()):  # tensors on the meta device have no values
         return
     extremes = torch.stack([value for images in batches.values() for value in images.detach().aminmax()]).tolist()
     for name, low, high in zip(batches, extremes[::2], extremes[1::2], strict=True):
@@ -89,14 +115,14 @@ def _check_range(batches: Mapping[str, torch.Tensor]) -> None:
 
 def _range_hint(low: float, high: float) -> str:
     if low != low or high != high:
-        return " It holds NaN."
+        return " It has NaN values. Find the step that produced them."
     if low > -0.5 and high < 1.5:
-        return " Overshoot of a network or a resize: images.clamp(0, 1)."
+        return " If a network or a resize left these slightly outside, use images.clamp(0, 1)."
     if low >= 0:
         return f" These look like 0..{255 if high <= 255 else 65535} values: divide by {255 if high <= 255 else 65535}."
     if low >= -1 - _ROUNDING and high <= 1 + _ROUNDING:
         return " These look like -1..1: use (images + 1) / 2."
-    return " Undo any mean/std normalisation: plain sRGB is expected."
+    return " Undo any normalisation by mean and standard deviation: the metric takes sRGB values."
 
 
 def check_pair(
@@ -107,24 +133,32 @@ def check_pair(
     device: torch.device,
     check_range: bool = True,
 ) -> None:
-    """Check both batches (see `check_images`) and that they have one shape.
+    """Check two batches of images, and that they have the same shape.
+
+    Args:
+        reference: The reference images, (N, 3, H, W).
+        distorted: The distorted images, of the same shape.
+        dtype: The dtype of the metric.
+        device: The device of the metric.
+        check_range: Whether to check the values too, as in `check_images`. Default: True.
 
     Raises:
-        ArgumentError: As `check_images`, or if the shapes differ; nothing is broadcast, resized or cropped.
+        ArgumentError: If `check_images` refuses one of them, or the shapes differ. Nothing is broadcast, resized or
+            cropped.
 
     Example:
         >>> a, b = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 9)
         >>> check_pair(a, b, dtype=torch.float32, device=torch.device("cpu"))
         Traceback (most recent call last):
-        innersight.errors.ArgumentError: Arguments `reference` and `distorted` must have one shape, but got (1, 3, 8, 8)
-        and (1, 3, 8, 9). Nothing is resized, cropped or broadcast silently.
+        innersight.errors.ArgumentError: Arguments `reference` and `distorted` must have the same shape, but got
+        (1, 3, 8, 8) and (1, 3, 8, 9). Resize or crop them to one size first.
     """
     _check_form("reference", reference, dtype, device)
     _check_form("distorted", distorted, dtype, device)
     if reference.shape != distorted.shape:
         raise ArgumentError(
-            f"Arguments `reference` and `distorted` must have one shape, but got {tuple(reference.shape)} and "
-            f"{tuple(distorted.shape)}. Nothing is resized, cropped or broadcast silently."
+            f"Arguments `reference` and `distorted` must have the same shape, but got {tuple(reference.shape)} and "
+            f"{tuple(distorted.shape)}. Resize or crop them to one size first."
         )
     if check_range:
         _check_range({"reference": reference, "distorted": distorted})
@@ -136,7 +170,7 @@ def check_same_size(reference: tuple[int, int], distorted: tuple[int, int], name
     Args:
         reference: (height, width).
         distorted: (height, width).
-        names: The files' names, for the message.
+        names: Names of the two files, for the error message.
 
     Raises:
         ImageError: If the sizes differ.
@@ -145,5 +179,5 @@ def check_same_size(reference: tuple[int, int], distorted: tuple[int, int], name
         (h, w), (k, v) = reference, distorted
         raise ImageError(
             f"The images differ in size: '{names[0]}' is {w} x {h}, '{names[1]}' is {v} x {k} (width x height). "
-            "Nothing is resized or cropped silently: bring them to one size first."
+            "Resize or crop them to one size first."
         )
