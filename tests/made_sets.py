@@ -1,4 +1,4 @@
-"""Tiny copies of the public data sets in their own layouts: full files of opinions, and a few of the images."""
+"""Small imitations of the public data sets in their folder layouts: complete opinion files and a few images."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ CSIQ_IMAGES = ["1600", *(f"photo_{number:02d}" for number in range(2, 31))]
 
 
 def few_bytes(path: Path) -> None:
-    """Write what only a reader of images would refuse."""
+    """Write a file that is not an image. Loaders of data sets do not open the images."""
     path.write_bytes(b"image")
 
 
 def make_live(
     root: Path, images: Callable[[Path], None] = few_bytes, references: int = 2, levels: int = 1, suffix: str = ".bmp"
 ) -> None:
-    """All 982 rows; on the disk `levels` images of each kind for each of the first `references` references."""
+    """Write all 982 rows, and `levels` images of each distortion type for each of the first `references` references."""
     from scipy.io import savemat
 
     names, opinions, originals = [], [], []
     for kind, (count, copies) in LIVE_ROWS.items():
         for index in range(count):
             reference = index % 29
-            original = index >= count - copies  # in the real files they are anywhere
+            original = index >= count - copies  # in the published files they are at any position
             names.append(f"ref{reference + 1:02d}.bmp")
             opinions.append(0.0 if original else 20.0 + index / 10)
             originals.append(int(original))
@@ -55,7 +55,7 @@ def make_live(
 def make_tid2013(
     root: Path, images: Callable[[Path], None] = few_bytes, references: int = 2, levels: int = 1, suffix: str = ".bmp"
 ) -> None:
-    """All 3000 lines, with the real files' mixture of cases."""
+    """Write all 3000 lines, with names in upper and lower case as in the published file."""
     lines = []
     for reference in range(1, 26):
         if reference <= references:
@@ -72,7 +72,7 @@ def make_tid2013(
 
 
 def make_kadid10k(root: Path, images: Callable[[Path], None] = few_bytes, references: int = 2, levels: int = 1) -> None:
-    """All 10125 rows."""
+    """Write all 10125 rows."""
     lines = ["dist_img,ref_img,dmos,var"]
     for reference in range(1, 82):
         if reference <= references:
@@ -89,7 +89,7 @@ def make_kadid10k(root: Path, images: Callable[[Path], None] = few_bytes, refere
 def make_csiq(
     root: Path, images: Callable[[Path], None] = few_bytes, references: int = 2, levels: int = 1, text: bool = False
 ) -> None:
-    """All 866 rows, in the spreadsheet or, with `text`, in the label file."""
+    """Write all 866 rows into the spreadsheet, or into the label file if `text` is true."""
     import openpyxl
 
     book = openpyxl.Workbook()
@@ -119,7 +119,7 @@ def make_csiq(
 def make_pipal(
     root: Path, images: Callable[[Path], None] = few_bytes, references: int = 2, levels: int = 1, suffix: str = ".bmp"
 ) -> None:
-    """The labels of `references` references, 116 lines each, with images in four folders."""
+    """Write the labels of `references` references, 116 lines each, and images in four folders."""
     (root / "Train_Label").mkdir(parents=True)
     for reference in range(1, references + 1):
         name = f"A{reference:04d}"

@@ -1,4 +1,4 @@
-"""Lists of one's own: every line is taken or named, and the direction is never guessed."""
+"""Lists: each line is loaded or named in an error. The opinion direction is never guessed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(path: Path, text: str) -> Path:
 
 
 class TestRatedPairs:
-    def test_csv_json_lines_and_parquet_say_the_same(self, tmp_path: Path) -> None:
+    def test_csv_json_lines_and_parquet_give_the_same_pairs(self, tmp_path: Path) -> None:
         expected = (RatedPair("A.png", "sub/b.png", 3.5, 0.5, 12, "01"), RatedPair("A.png", "ü.png", 4.0))
         table = write(
             tmp_path / "mine.csv",
@@ -37,33 +37,37 @@ class TestRatedPairs:
             assert isinstance(found, DataSet)
             assert found == DataSet("mine", None, tmp_path, "opinion", "lower-is-better", expected, 2, {}, "")
 
-    def test_images_that_are_missing_are_for_the_engine_to_report(self, tmp_path: Path) -> None:
+    def test_missing_images_are_not_reported_by_the_loader(self, tmp_path: Path) -> None:
         path = write(tmp_path / "mine.csv", "reference,distorted,opinion\nno.png,none.png,1\n")
         assert load_list(path, "higher-is-better").summary == "mine: 1 pair (1 reference); opinion, higher is better"
 
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("reference,distorted,opinion\n", "has no rows"),
-            ("ref,distorted,opinion\na,b,1\n", r"line 2: no 'reference'; there is \(ref, distorted, opinion\)"),
-            ("reference,distorted\na,b\n", "line 2: no 'opinion'"),
-            ("reference,distorted,opinion\na,b,1\na,,1\n", "line 3: no 'distorted'"),
-            ("reference,distorted,opinion\na,b,\n", "line 2: no 'opinion'"),
+            ("reference,distorted,opinion\n", "must have at least one row, but has none"),
+            (
+                "ref,distorted,opinion\na,b,1\n",
+                r"line 2: `reference` must have a value, .* The columns are \(ref, distorted, opinion\)",
+            ),
+            ("reference,distorted\na,b\n", "line 2: `opinion` must have a value"),
+            ("reference,distorted,opinion\na,b,1\na,,1\n", "line 3: `distorted` must have a value"),
+            ("reference,distorted,opinion\na,b,\n", "line 2: `opinion` must have a value"),
             ("reference,distorted,opinion\na,b,inf\n", "line 2: `opinion` must be a finite number, but is 'inf'"),
             ("reference,distorted,opinion,opinion_std\na,b,1,-1\n", "line 2: `opinion_std` must be .* at least 0"),
+            ("reference,distorted,opinion,votes\na,b,1,0\n", "line 2: `votes` must be a finite number of at least 1"),
             ("reference,distorted,opinion,votes\na,b,1,1.5\n", "line 2: `votes` must be a whole number, but is '1.5'"),
         ],
     )
-    def test_a_line_that_is_none_is_named(self, tmp_path: Path, text: str, message: str) -> None:
+    def test_an_invalid_line_is_named(self, tmp_path: Path, text: str, message: str) -> None:
         with pytest.raises(ArgumentError, match=message):
             load_list(write(tmp_path / "mine.csv", text), "higher-is-better")
 
-    def test_a_name_is_text(self, tmp_path: Path) -> None:
+    def test_a_path_must_be_text(self, tmp_path: Path) -> None:
         path = write(tmp_path / "mine.jsonl", '{"reference": 1, "distorted": "b", "opinion": 1}\n')
-        with pytest.raises(ArgumentError, match="line 1: `reference` must be a file's name, but is 1"):
+        with pytest.raises(ArgumentError, match="line 1: `reference` must be the path of an image, but is 1"):
             load_list(path, "higher-is-better")
 
-    def test_the_real_list(self, shared: Path) -> None:
+    def test_a_list_of_real_images(self, shared: Path) -> None:
         found = load_list(shared / "data" / "live" / "opinions.csv")
         assert isinstance(found, DataSet)
         assert found.summary == "opinions: 89 pairs (10 references); opinion, lower is better"
@@ -77,7 +81,7 @@ class TestDirection:
         name = f"{len(said)}{said[0]}.csv"
         return write(tmp_path / name, f"reference,distorted,opinion,opinion_direction\n{lines}")
 
-    def test_the_column_or_the_argument_or_both_say_it(self, tmp_path: Path) -> None:
+    def test_the_direction_comes_from_the_column_the_argument_or_both(self, tmp_path: Path) -> None:
         lower = "lower-is-better"
         for path, argument in (
             (self.rows(tmp_path, lower, lower), None),
@@ -88,13 +92,15 @@ class TestDirection:
             assert isinstance(found, DataSet)
             assert found.opinion_direction == lower
 
-    def test_nobody_says_it(self, tmp_path: Path) -> None:
+    def test_a_list_without_direction_is_refused(self, tmp_path: Path) -> None:
         path = write(tmp_path / "mine.csv", "reference,distorted,opinion\na,b,1\n")
         with pytest.raises(ArgumentError, match=r"pass --opinion-direction higher-is-better\|lower-is-better"):
             load_list(path)
 
-    def test_it_is_said_in_two_ways(self, tmp_path: Path) -> None:
-        with pytest.raises(ArgumentError, match=r"says lower-is-better in its column .* says higher-is-better"):
+    def test_contradictory_directions_are_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            ArgumentError, match=r"has 'lower-is-better', but the argument `opinion_direction` is 'higher-is-better'"
+        ):
             load_list(self.rows(tmp_path, "lower-is-better"), "higher-is-better")
         with pytest.raises(ArgumentError, match="line 3: `opinion_direction` must be the same in all lines"):
             load_list(self.rows(tmp_path, "lower-is-better", "higher-is-better"))
@@ -102,7 +108,7 @@ class TestDirection:
             with pytest.raises(ArgumentError, match="line 3: `opinion_direction` must be the same in all lines"):
                 load_list(self.rows(tmp_path, *said))
 
-    def test_it_is_said_in_other_words(self, tmp_path: Path) -> None:
+    def test_an_unknown_direction_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ArgumentError, match=r"line 2: `opinion_direction` must be one of \(.*\), but is 'up'"):
             load_list(self.rows(tmp_path, "up"))
         with pytest.raises(ArgumentError, match="Did you mean lower-is-better"):
@@ -110,7 +116,7 @@ class TestDirection:
 
 
 class TestChoices:
-    def test_the_columns_a_and_b_make_it_one(self, tmp_path: Path) -> None:
+    def test_a_list_with_the_columns_a_and_b_is_a_list_of_choices(self, tmp_path: Path) -> None:
         path = write(
             tmp_path / "mine.csv",
             "reference,a,b,share_preferring_b,votes,kind\nr.png,x.png,y.png,0.8,5,cnn\nr.png,x.png,z.png,1,,\n",
@@ -118,16 +124,16 @@ class TestChoices:
         expected = (Choice("r.png", "x.png", "y.png", 0.8, 5, "cnn"), Choice("r.png", "x.png", "z.png", 1.0))
         assert load_list(path) == ChoiceSet("mine", tmp_path, expected, 2)
 
-    def test_a_line_that_is_none_is_named(self, tmp_path: Path) -> None:
+    def test_an_invalid_line_is_named(self, tmp_path: Path) -> None:
         for cells, message in (
             ("r,x,y,1.2", r"line 2: `share_preferring_b` must be a finite number in \[0, 1\], but is '1\.2'"),
-            ("r,x,y,", "line 2: no 'share_preferring_b'"),
-            ("r,,y,0.5", "line 2: no 'a'"),
+            ("r,x,y,", "line 2: `share_preferring_b` must have a value"),
+            ("r,,y,0.5", "line 2: `a` must have a value"),
         ):
             with pytest.raises(ArgumentError, match=message):
                 load_list(write(tmp_path / "mine.csv", f"reference,a,b,share_preferring_b\n{cells}\n"))
 
-    def test_they_have_no_direction(self, tmp_path: Path) -> None:
+    def test_choices_have_no_direction(self, tmp_path: Path) -> None:
         path = write(tmp_path / "mine.csv", "reference,a,b,share_preferring_b\nr,x,y,0.5\n")
-        with pytest.raises(ArgumentError, match="leave out --opinion-direction"):
+        with pytest.raises(ArgumentError, match="Argument `opinion_direction` must not be given"):
             load_list(path, "higher-is-better")

@@ -1,4 +1,4 @@
-"""LIVE: 982 rows, of which 779 are distorted images, numbered anew in each folder."""
+"""LIVE has 982 rows, of which 779 are distorted images. Each folder numbers its images from 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from innersight.errors import ArgumentError
 from made_sets import LIVE_ROWS, make_live
 
 
-def test_779_of_982_rows_in_their_order(tmp_path: Path) -> None:
+def test_the_779_distorted_images_are_loaded_in_the_order_of_the_rows(tmp_path: Path) -> None:
     make_live(tmp_path, references=29, levels=9)
     found = load(tmp_path)
     assert sum(COUNTS.values()) == 982
@@ -31,7 +31,7 @@ def test_779_of_982_rows_in_their_order(tmp_path: Path) -> None:
         assert at[path].reference == "refimgs/ref01.bmp"
 
 
-def test_copies_of_references_are_left_out_wherever_they_are(tmp_path: Path) -> None:
+def test_copies_of_references_are_left_out_at_any_position(tmp_path: Path) -> None:
     make_live(tmp_path, references=1, levels=2)
     arrays = loadmat(tmp_path / "dmos_realigned.mat")
     arrays["orgs"][0, 0] = 1
@@ -39,19 +39,21 @@ def test_copies_of_references_are_left_out_wherever_they_are(tmp_path: Path) -> 
     assert [pair.distorted for pair in load(tmp_path).pairs if pair.kind == "jp2k"] == ["jp2k/img30.bmp"]
 
 
-def test_a_part_as_png_without_one_kind(tmp_path: Path) -> None:
+def test_a_part_in_png_files_without_one_distortion_type(tmp_path: Path) -> None:
     make_live(tmp_path, suffix=".png")
     (tmp_path / "jp2k").rename(tmp_path / "elsewhere")
     found = load(tmp_path)
     assert found.pairs[0].distorted == "jpeg/img1.png"
     assert found.summary == (
-        "live: 8 of 779 pairs (2 of 29 references); DMOS, lower is better; 771 pairs' images are not there"
+        "live: 8 of 779 pairs (2 of 29 references); DMOS, lower is better; images of 771 pairs are missing"
     )
 
 
 @pytest.mark.parametrize("place", ["databaserelease2", ".", "databaserelease2/opinions"])
 @pytest.mark.parametrize("doubled", [True, False])
-def test_the_files_of_opinions_may_lie_around(tmp_path: Path, place: str, doubled: bool) -> None:
+def test_the_opinion_file_is_found_in_the_folder_its_parent_and_its_subfolders(
+    tmp_path: Path, place: str, doubled: bool
+) -> None:
     make_live(base := tmp_path / "databaserelease2")
     (tmp_path / place).mkdir(exist_ok=True)
     (base / "dmos_realigned.mat").rename(tmp_path / place / "DMOS_realigned.mat")
@@ -59,16 +61,17 @@ def test_the_files_of_opinions_may_lie_around(tmp_path: Path, place: str, double
     assert (found.root, len(found.pairs)) == (base, 10)
 
 
-def test_the_archives_own_opinions_are_not_taken_for_the_realigned_ones(tmp_path: Path) -> None:
+def test_opinions_that_are_not_realigned_are_refused(tmp_path: Path) -> None:
     make_live(tmp_path)
     (tmp_path / "dmos_realigned.mat").rename(tmp_path / "dmos.mat")
     with pytest.raises(
-        ArgumentError, match=r"not 'dmos_realigned\.mat'.*'dmos\.mat' of the archive isn't the realigned one"
+        ArgumentError,
+        match=r"not the realigned opinions, 'dmos_realigned\.mat'.*'dmos\.mat' of the archive is not used",
     ):
         load(tmp_path)
 
 
-def test_missing_names_and_a_wrong_root(tmp_path: Path) -> None:
+def test_missing_names_and_a_wrong_root_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ArgumentError, match=r"expected the folders \(refimgs, jp2k or jpeg or wn or gblur or fastfading\)"
     ):
@@ -79,30 +82,30 @@ def test_missing_names_and_a_wrong_root(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_files_of_something_else(tmp_path: Path) -> None:
+def test_files_with_other_content_are_refused(tmp_path: Path) -> None:
     make_live(tmp_path)
     path = tmp_path / "dmos_realigned.mat"
     savemat(path, {"dmos": np.zeros((1, 982))})
-    with pytest.raises(ArgumentError, match="expected an array `dmos_new` of 982 values, but it isn't there"):
+    with pytest.raises(ArgumentError, match="expected an array `dmos_new` of 982 values, but there is none"):
         load(tmp_path)
     savemat(path, {name: np.zeros((1, 981)) for name in ("dmos_new", "dmos_std", "orgs")})
     with pytest.raises(ArgumentError, match="expected an array `dmos_new` of 982 values, but it has 981"):
         load(tmp_path)
     savemat(path, {name: np.full((1, 982), np.nan) for name in ("dmos_new", "dmos_std", "orgs")})
-    with pytest.raises(ArgumentError, match=r"dmos_realigned\.mat', number 1: `dmos_new` must be a finite number"):
+    with pytest.raises(ArgumentError, match=r"dmos_realigned\.mat', row 1: `dmos_new` must be a finite number"):
         load(tmp_path)
     savemat(path, {"dmos_new": np.arange(982.0)[None]}, do_compression=True)
     whole = path.read_bytes()
     damaged = whole[:300] + bytes(byte ^ 255 for byte in whole[300:340]) + whole[340:]
     for content in (b"", b"no matlab file" * 100, damaged):
         path.write_bytes(content)
-        with pytest.raises(ArgumentError, match=r"dmos_realigned\.mat' can't be read as a MATLAB file"):
+        with pytest.raises(ArgumentError, match=r"dmos_realigned\.mat' cannot be read as a MATLAB file"):
             load(tmp_path)
 
 
-def test_folders_without_images(tmp_path: Path) -> None:
+def test_folders_without_images_are_refused(tmp_path: Path) -> None:
     make_live(tmp_path, images=lambda path: None)
     with pytest.raises(
-        ArgumentError, match=r"no listed pair's two images; expected e\.g\. 'ref01\.bmp' and 'jp2k/img1\.bmp'"
+        ArgumentError, match=r"No pair of LIVE has both images .* files such as 'ref01\.bmp' and 'jp2k/img1\.bmp'"
     ):
         load(tmp_path)

@@ -1,1 +1,1 @@
-"""Images people have judged: the public data sets from their own folders, and lists in the user's files."""
+"""Image quality data sets: public ones, read from their own folders, and lists in the user's files."""

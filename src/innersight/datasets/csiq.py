@@ -1,4 +1,4 @@
-"""CSIQ: 30 photographs, six kinds of distortion in three to five levels."""
+"""CSIQ: 30 photographs, six distortion types at three to five levels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from innersight.datasets.dataset import DataSet, RatedPair
-from innersight.datasets.folders import find_file, find_layout, index_images, place_pairs, require_opinions
+from innersight.datasets.folders import find_file, find_layout, index_images, match_images, require_opinions
 from innersight.datasets.parsing import parse_number, read_lines
+from innersight.datasets.registry import DATASETS
 from innersight.errors import ArgumentError
 
 KINDS = MappingProxyType(
@@ -31,55 +32,57 @@ SOURCE = (
 _TITLE = "CSIQ"
 _SHEET = "all_by_image"
 _COLUMNS = ("image", "dst_type", "dst_lev", "dmos_std", "dmos")
-_CODES = {"noise": "awgn", "jpeg 2000": "jpeg2000"}  # the sheet's names that differ from those in the files' names
+_CODES = {"noise": "awgn", "jpeg 2000": "jpeg2000"}  # names in the sheet that differ from those in the file names
 _DISTORTED = ("dst_imgs", "dst_imgs_all", *KINDS)
-_NAME = re.compile(rf"(?P<image>.+)\.(?P<kind>{'|'.join(KINDS)})\.\d\.png", re.IGNORECASE)
+_NAME = re.compile(rf"(?P<image>.+)\.(?P<kind>{'|'.join(KINDS)})\.[0-9]\.png", re.ASCII | re.IGNORECASE)
 
 
+@DATASETS.register("csiq")
 def load(root: Path) -> DataSet:
-    """Read CSIQ.
+    """Load CSIQ.
 
     Args:
-        root: The folder of `src_imgs/`, of the distorted images (`dst_imgs/`, flat or a folder a kind, or these folders
-            themselves), and of `csiq.DMOS.xlsx` or else `csiq_label.txt`, which has no standard deviations.
+        root: The folder that contains `src_imgs/`, the distorted images, and the opinions. The distorted images are in
+            `dst_imgs/`, with or without one folder per distortion type, or in these folders directly in the root. The
+            opinions are in `csiq.DMOS.xlsx`, or else in `csiq_label.txt`, which has no standard deviations.
 
     Returns:
-        The pairs whose images are there, in the order of the file of opinions; DMOS, 0 to 1.
+        The pairs whose images are found, in the order of the opinion file. Opinions are DMOS, 0 to 1.
 
     Raises:
-        ArgumentError: If the root is another, a file is missing, a line can't be read, or openpyxl isn't installed.
+        ArgumentError: If the root has other content, a file is missing or cannot be read, or openpyxl is not installed.
     """
     base = find_layout(_TITLE, root, [("src_imgs",), _DISTORTED], "csiq.DMOS.xlsx")
     spreadsheet = find_file(base, "csiq.DMOS.xlsx")
     labels = find_file(base, "csiq_label.txt")
     if spreadsheet is None and labels is not None:
-        listed = _listed_in_text(labels)
+        rated = _read_text(labels)
     else:
-        listed = _listed_in_sheet(spreadsheet or require_opinions(_TITLE, base, "csiq.DMOS.xlsx"))
+        rated = _read_sheet(spreadsheet or require_opinions(_TITLE, base, "csiq.DMOS.xlsx"))
     references = index_images(base, ("src_imgs",))
-    pairs = place_pairs(_TITLE, base, listed, references, index_images(base, _DISTORTED))
+    pairs = match_images(_TITLE, base, rated, references, index_images(base, _DISTORTED))
     return DataSet("csiq", None, base, "DMOS", "lower-is-better", pairs, 866, KINDS, SOURCE, 30)
 
 
-def _listed_in_text(path: Path) -> Iterator[RatedPair]:
+def _read_text(path: Path) -> Iterator[RatedPair]:
     for number, line in read_lines(path):
         where = f"'{path}', line {number}"
         cells = line.split()
         match = _NAME.fullmatch(cells[0])
         if match is None or len(cells) != 2:
             raise ArgumentError(
-                f"{where}: expected a name and an opinion, as '1600.AWGN.1.png 0.062', but got '{line}'."
+                f"{where}: expected a name and an opinion, such as '1600.AWGN.1.png 0.062', but got '{line}'."
             )
         yield RatedPair(
             f"{match['image']}.png", cells[0], parse_number(cells[1], "DMOS", where), kind=match["kind"].lower()
         )
 
 
-def _listed_in_sheet(path: Path) -> Iterator[RatedPair]:
+def _read_sheet(path: Path) -> Iterator[RatedPair]:
     columns: dict[str, int] = {}
-    for number, row in enumerate(_sheet(path), start=1):
+    for number, row in enumerate(_rows_of_sheet(path), start=1):
         if not columns:
-            # the table doesn't begin in the first row, nor in the first column
+            # In the published file, empty rows and columns come before the table.
             names = {cell.strip().lower(): index for index, cell in enumerate(row) if isinstance(cell, str)}
             if set(_COLUMNS) <= set(names):
                 columns = {name: names[name] for name in _COLUMNS}
@@ -91,33 +94,38 @@ def _listed_in_sheet(path: Path) -> Iterator[RatedPair]:
         kind = str(cells["dst_type"]).strip().lower()
         kind = _CODES.get(kind, kind)
         if kind not in KINDS:
-            raise ArgumentError(
-                f"{where}: expected `dst_type` to be a kind of distortion, but got {cells['dst_type']!r}."
-            )
+            raise ArgumentError(f"{where}: `dst_type` must be a distortion type of CSIQ, but is {cells['dst_type']!r}.")
         if cells["image"] is None:
-            raise ArgumentError(f"{where}: no `image`.")
-        image = f"{cells['image']:g}" if isinstance(cells["image"], float) else str(cells["image"]).strip()  # 1600
+            raise ArgumentError(f"{where}: `image` must be the name of a reference image, but is empty.")
+        # A spreadsheet stores the name 1600 as a number.
+        image = f"{cells['image']:g}" if isinstance(cells["image"], float) else str(cells["image"]).strip()
         level = parse_number(cells["dst_lev"], "dst_lev", where)
         opinion = parse_number(cells["dmos"], "dmos", where)
         deviation = parse_number(cells["dmos_std"], "dmos_std", where, low=0)
         yield RatedPair(f"{image}.png", f"{image}.{kind}.{level:g}.png", opinion, deviation, kind=kind)
     if not columns:
-        raise ArgumentError(f"'{path}', sheet '{_SHEET}': no line with the names ({', '.join(_COLUMNS)}).")
+        raise ArgumentError(
+            f"'{path}', sheet '{_SHEET}': expected a row with the column names ({', '.join(_COLUMNS)}), but found "
+            "none. Use the original file."
+        )
 
 
-def _sheet(path: Path) -> list[Sequence[object]]:
+def _rows_of_sheet(path: Path) -> list[Sequence[object]]:
     if importlib.util.find_spec("openpyxl") is None:
-        raise ArgumentError(f"'{path}' needs openpyxl to be read: pip install 'innersight[datasets]'.")
+        raise ArgumentError(f"Reading '{path}' needs openpyxl: pip install 'innersight[datasets]'.")
     from openpyxl.reader.excel import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         book = load_workbook(path, read_only=True, data_only=True)  # type: ignore[no-untyped-call]
     except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
-        raise ArgumentError(f"'{path}' can't be read as a spreadsheet. Take the archive's own.") from error
+        raise ArgumentError(f"'{path}' cannot be read as a spreadsheet. Use the original file.") from error
     try:
         if _SHEET not in book.sheetnames:
-            raise ArgumentError(f"'{path}': expected a sheet '{_SHEET}', but found ({', '.join(book.sheetnames)}).")
+            raise ArgumentError(
+                f"'{path}': expected a sheet '{_SHEET}', but found ({', '.join(book.sheetnames)}). "
+                "Use the original file."
+            )
         return list(book[_SHEET].iter_rows(values_only=True))
     finally:
         book.close()

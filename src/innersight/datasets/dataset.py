@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the package: named files, and what people said of them."""
+"""The types of data sets: image pairs with opinion scores, and two-alternative forced choices (2AFC)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ DIRECTIONS: tuple[Direction, ...] = ("higher-is-better", "lower-is-better")
 
 @dataclass(frozen=True)
 class RatedPair:
-    """A distorted image and what people said of it.
+    """A reference image, a distorted image, and the mean opinion of the distorted image.
 
     Attributes:
-        reference: The original's file, relative to the set's root, with `/` and the case of the disk.
-        distorted: The distorted image's file, likewise.
-        opinion: What people said, on the set's scale.
-        opinion_std: Its standard deviation, as the set states it.
-        votes: How many people said it.
-        kind: The distortion's code.
+        reference: Path of the reference image, relative to the root of the data set, with `/` as separator.
+        distorted: Path of the distorted image, in the same form.
+        opinion: Mean opinion score, on the scale of the data set.
+        opinion_std: Standard deviation of the opinion, as the data set states it. Default: None, unknown.
+        votes: Number of votes whose mean is the opinion. Default: None, unknown.
+        kind: Code of the distortion type. Default: None, unknown.
     """
 
     reference: str
@@ -34,19 +34,19 @@ class RatedPair:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Rated pairs.
+    """A data set of image pairs with opinion scores.
 
     Attributes:
-        name: As in `open_dataset(name)`, or the list's file name without its suffix.
-        split: The part of the set, where it is published in parts.
-        root: What the pairs' files are relative to.
-        opinion_name: What the set's opinions are called.
-        opinion_direction: Which way they go.
-        pairs: Those whose images are there; for lists of the user's all.
-        of: How many pairs the full set has.
-        kinds: A description for each kind; may be empty.
-        source: What to cite; empty for lists of the user's.
-        of_references: How many references the full set has; None for lists of the user's.
+        name: Name of the data set as in `open_dataset(name)`. For a list: the name of its file without the suffix.
+        split: The published part of the data set, such as `train`. None if it is published as a whole.
+        root: The folder to which the paths of the images are relative.
+        opinion_name: The name of the opinion scores, such as `MOS` or `DMOS`.
+        opinion_direction: Whether higher or lower opinion scores are better.
+        pairs: The pairs whose images were found. For a list: all pairs.
+        of: Number of pairs in the full data set.
+        kinds: Descriptions of the distortion types by code. Can be empty.
+        source: The publication to cite. Empty for a list.
+        of_references: Number of reference images in the full data set. Default: None, unknown.
     """
 
     name: str
@@ -62,36 +62,35 @@ class DataSet:
 
     @property
     def summary(self) -> str:
-        """One line for people; that a copy is a part of the set is said.
+        """One line with the numbers of pairs and references, the opinion direction and the number of missing images.
 
         Example:
             >>> pair = RatedPair("I01.bmp", "i01_01_1.bmp", 5.5)
             >>> DataSet("tid2013", None, Path(), "MOS", "higher-is-better", (pair,), 3000, {}, "", 25).summary
-            "tid2013: 1 of 3000 pairs (1 of 25 references); MOS, higher is better; 2999 pairs' images are not there"
+            'tid2013: 1 of 3000 pairs (1 of 25 references); MOS, higher is better; images of 2999 pairs are missing'
         """
         name = self.name if self.split is None else f"{self.name} ({self.split})"
         references = len({pair.reference for pair in self.pairs})
         missing = self.of - len(self.pairs)
-        whose = "pair's" if missing == 1 else "pairs'"
         return (
             f"{name}: {_part(len(self.pairs), self.of, 'pair')} "
             f"({_part(references, self.of_references or references, 'reference')}); "
             f"{self.opinion_name}, {self.opinion_direction.replace('-', ' ')}"
-            + (f"; {missing} {whose} images are not there" if missing else "")
+            + (f"; images of {missing} pair{'' if missing == 1 else 's'} are missing" if missing else "")
         )
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of two distorted images people found nearer to the reference.
+    """A reference image, two distorted images, and the share of viewers that chose the second one as more similar.
 
     Attributes:
-        reference: The original's file, relative to the set's root.
-        a: The first distorted image's file, likewise.
-        b: The second's.
-        share_preferring_b: How many of those asked chose b, in [0, 1].
-        votes: How many were asked.
-        kind: The distortion's code.
+        reference: Path of the reference image, relative to the root of the data set.
+        a: Path of the first distorted image, in the same form.
+        b: Path of the second distorted image, in the same form.
+        share_preferring_b: Share of the votes for b as the image more similar to the reference, in [0, 1].
+        votes: Number of votes. Default: None, unknown.
+        kind: Code of the distortion type. Default: None, unknown.
     """
 
     reference: str
@@ -104,13 +103,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class ChoiceSet:
-    """Choices between two images.
+    """A data set of two-alternative forced choices (2AFC).
 
     Attributes:
-        name: The list's file name without its suffix.
-        root: What the choices' files are relative to.
-        choices: All of them.
-        of: How many the full list has.
+        name: Name of the data set. For a list: the name of its file without the suffix.
+        root: The folder to which the paths of the images are relative.
+        choices: The choices.
+        of: Number of choices in the full data set.
     """
 
     name: str
@@ -120,15 +119,15 @@ class ChoiceSet:
 
     @property
     def summary(self) -> str:
-        """One line for people.
+        """One line with the numbers of choices and references.
 
         Example:
             >>> ChoiceSet("mine", Path(), (Choice("r.png", "a.png", "b.png", 0.8),), 1).summary
-            'mine: 1 choice between two images (1 reference)'
+            'mine: 1 two-alternative choice (1 reference)'
         """
         references = len({choice.reference for choice in self.choices})
         return (
-            f"{self.name}: {_part(len(self.choices), self.of, 'choice')} between two images "
+            f"{self.name}: {_part(len(self.choices), self.of, 'two-alternative choice')} "
             f"({_part(references, references, 'reference')})"
         )
 

@@ -1,4 +1,4 @@
-"""Finding a data set's files on the disk, whatever the case of their names and wherever an archive unpacked them."""
+"""Search for the files of a data set on disk, independent of the case of their names."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from pathlib import Path
 from innersight.datasets.dataset import RatedPair
 from innersight.errors import ArgumentError
 
-_NAMED = 8
+_MAX_LISTED = 8  # names of files that an error lists
 
 
 @dataclass(frozen=True)
 class Images:
-    """Files indexed once.
+    """An index of image files by name.
 
     Attributes:
-        files: Lower-case name -> path relative to the root, with `/`; also lower-case `folder/name`, for sets that use
-            a name in several folders.
+        files: Paths relative to the root, with `/` as separator. The keys are the names in lower case, and also
+            `folder/name` in lower case for data sets that use one name in several folders.
     """
 
     files: Mapping[str, str]
 
     def find(self, name: str) -> str | None:
-        """Return the path of a file by its listed name, or None.
+        """Return the path of a file.
 
         Args:
-            name: In any case. A .png stands in for a .bmp that isn't there: lossless copies are common.
+            name: Name of the file as the data set lists it, in any case. If it ends with .bmp and there is no such
+                file, the .png file of the same name is used, because lossless copies are common.
+
+        Returns:
+            The path relative to the root, or None if there is no such file.
 
         Example:
             >>> Images({"i01.png": "images/I01.PNG"}).find("i01.BMP")
@@ -43,14 +47,15 @@ class Images:
 
 
 def index_images(root: Path, folders: Sequence[str]) -> Images:
-    """Index all files of some folders, those of the folders in them included.
+    """Index all files in some folders and their subfolders.
 
     Args:
-        root: The data set's folder.
-        folders: Lower-case patterns of the names of folders in it; all that match are taken.
+        root: The folder of the data set.
+        folders: Patterns of the names of folders in the root, in lower case, such as `distortion*`. All folders that
+            match are indexed.
 
     Returns:
-        The index. Of files of one name the first in the order of their paths counts.
+        The index. If several files have the same name, it holds the first one in the order of the paths.
     """
     files: dict[str, str] = {}
     for top in subfolders(root):
@@ -66,42 +71,46 @@ def index_images(root: Path, folders: Sequence[str]) -> Images:
 
 
 def find_layout(title: str, root: Path, folders: Sequence[Sequence[str]], opinions: str) -> Path:
-    """Find the folder that holds a data set: the root, or one folder in it.
+    """Find the folder that contains a data set: the root, or one of its subfolders.
 
     Args:
-        title: The data set as its authors write it.
-        root: What the user named.
-        folders: For each folder the set needs, the lower-case patterns of the names it may have.
-        opinions: The file of opinions, only to be named in the error.
+        title: Name of the data set, for errors.
+        root: The folder that the user passed.
+        folders: For each folder that the data set needs, the patterns of its possible names, in lower case.
+        opinions: Name of the opinion file, for errors.
 
     Returns:
         The folder.
 
     Raises:
-        ArgumentError: If it isn't there; it says what was expected and what was found.
+        ArgumentError: If the folder is not found, or if several subfolders contain the data set.
     """
     expected = f"the folders ({', '.join(' or '.join(names) for names in folders)}) and the file '{opinions}'"
     if not root.is_dir():
         state = "it is a file" if root.exists() else "there is no such folder"
-        raise ArgumentError(f"The root of {title} must be a folder with {expected}, but got '{root}': {state}.")
-    holding = [folder for folder in (root, *subfolders(root)) if _holds(folder, folders)]
-    if not holding:
+        raise ArgumentError(f"Argument `root` of {title} must be a folder with {expected}, but got '{root}': {state}.")
+    matching = [folder for folder in (root, *subfolders(root)) if _contains(folder, folders)]
+    if not matching:
         names = sorted(entry.name for entry in root.iterdir())
-        more = f", ... {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        more = f", and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
         raise ArgumentError(
-            f"'{root}' doesn't hold {title}: expected {expected} in it or in one folder below, "
-            f"but found ({', '.join(names[:_NAMED])}{more}). Pass the folder that holds them as the root."
+            f"'{root}' doesn't hold {title}: expected {expected} in it or in one of its subfolders, "
+            f"but found ({', '.join(names[:_MAX_LISTED])}{more}). Pass the folder that contains them as `root`."
         )
-    if len(holding) > 1 and holding[0] != root:
+    if len(matching) > 1 and matching[0] != root:
         raise ArgumentError(
-            f"'{root}' holds {title} more than once: in {', '.join(folder.name for folder in holding)}. "
-            "Pass one of these folders as the root."
+            f"'{root}' contains {title} more than once: in {', '.join(folder.name for folder in matching)}. "
+            "Pass one of these folders as `root`."
         )
-    return holding[0]
+    return matching[0]
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """Find a file in a folder by its name in any case."""
+    """Find a file in a folder, independent of the case of its name.
+
+    Returns:
+        The path, or None if there is no such file or the folder cannot be read.
+    """
     try:
         found = sorted(path for path in folder.iterdir() if path.name.lower() == name.lower() and path.is_file())
     except PermissionError:
@@ -110,64 +119,72 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def require_opinions(title: str, folder: Path, name: str) -> Path:
-    """Find the file of opinions.
+    """Find the opinion file of a data set.
+
+    Args:
+        title: Name of the data set, for errors.
+        folder: The folder of the data set.
+        name: Name of the opinion file, in any case.
+
+    Returns:
+        The path.
 
     Raises:
-        ArgumentError: If it isn't there.
+        ArgumentError: If there is no such file.
     """
     found = find_file(folder, name)
     if found is None:
         raise ArgumentError(
-            f"'{folder}' has the images of {title}, but not '{name}', which holds what people said of them. "
-            "It is in the set's archive: put it there."
+            f"'{folder}' contains the images of {title}, but not their opinions, '{name}'. "
+            "Copy this file there from the archive of the data set."
         )
     return found
 
 
-def place_pairs(
-    title: str, root: Path, listed: Iterable[RatedPair], references: Images, distorted: Images
+def match_images(
+    title: str, root: Path, rated: Iterable[RatedPair], references: Images, distorted: Images
 ) -> tuple[RatedPair, ...]:
-    """Keep the pairs whose images are there.
+    """Select the pairs whose images are on disk.
 
     Args:
-        title: The data set as its authors write it.
-        root: Its folder.
-        listed: The pairs, with the names as they are listed.
-        references: The references that are there.
-        distorted: The distorted images that are there.
+        title: Name of the data set, for errors.
+        root: The folder of the data set.
+        rated: The pairs, with the names of the opinion file.
+        references: Index of the reference images.
+        distorted: Index of the distorted images.
 
     Returns:
-        Those with both images, with their paths on the disk, in the same order.
+        The pairs with both images, with their paths on disk, in the same order.
 
     Raises:
-        ArgumentError: If there are none.
+        ArgumentError: If no pair has both images.
     """
     first: RatedPair | None = None
     pairs = []
-    for pair in listed:
+    for pair in rated:
         first = first or pair
         reference, image = references.find(pair.reference), distorted.find(pair.distorted)
         if reference is not None and image is not None:
             pairs.append(replace(pair, reference=reference, distorted=image))
     if first is None:
-        raise ArgumentError(f"The file of opinions of {title} in '{root}' lists no images. Take the archive's own.")
+        raise ArgumentError(f"The opinion file of {title} in '{root}' lists no images. Use the original file.")
     if not pairs:
         raise ArgumentError(
-            f"'{root}' has the folders of {title}, but no listed pair's two images; "
-            f"expected e.g. '{first.reference}' and '{first.distorted}'. Unpack the set's images there."
+            f"No pair of {title} has both images in '{root}': expected files such as '{first.reference}' and "
+            f"'{first.distorted}'. Unpack the images of the data set there."
         )
     return tuple(pairs)
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, sorted; none where it may not be read, as `lost+found`."""
+    """Return the sorted subfolders of a folder. A folder without read permission, such as `lost+found`, has none."""
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir())
     except PermissionError:
         return []
 
 
-def _holds(folder: Path, wanted: Sequence[Sequence[str]]) -> bool:
+def _contains(folder: Path, wanted: Sequence[Sequence[str]]) -> bool:
     there = [path.name for path in subfolders(folder)]
     return all(any(_matches(name, patterns) for name in there) for patterns in wanted)
 

@@ -1,4 +1,4 @@
-"""KADID-10k: 81 photographs, 25 kinds of distortion in five levels."""
+"""KADID-10k: 81 photographs, 25 distortion types at five levels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from innersight.datasets.dataset import DataSet, RatedPair
-from innersight.datasets.folders import find_layout, index_images, place_pairs, require_opinions
+from innersight.datasets.folders import find_layout, index_images, match_images, require_opinions
 from innersight.datasets.parsing import parse_number
+from innersight.datasets.registry import DATASETS
 from innersight.errors import ArgumentError
 from innersight.io.tables import read_rows
 
@@ -49,29 +50,30 @@ SOURCE = (
 _TITLE = "KADID-10k"
 _OPINIONS = "dmos.csv"
 _COLUMNS = ("dist_img", "ref_img", "dmos", "var")
-_NAME = re.compile(r"i\d\d_(?P<kind>\d\d)_\d\d\.png", re.IGNORECASE)
+_NAME = re.compile(r"i[0-9]{2}_(?P<kind>[0-9]{2})_[0-9]{2}\.png", re.ASCII | re.IGNORECASE)
 
 
+@DATASETS.register("kadid10k")
 def load(root: Path) -> DataSet:
-    """Read KADID-10k as its archive unpacks.
+    """Load KADID-10k.
 
     Args:
-        root: The folder of `images/` and `dmos.csv`.
+        root: The folder that contains `images/` and `dmos.csv`, as the archive unpacks.
 
     Returns:
-        The pairs whose images are there, in the order of the file of opinions; 1 to 5. They are called DMOS, but more
-        is better.
+        The pairs whose images are found, in the order of the opinion file. Opinions are 1 to 5. The data set calls them
+        DMOS, but higher is better.
 
     Raises:
-        ArgumentError: If the root is another, a file is missing, or a line can't be read.
+        ArgumentError: If the root has other content, or a file is missing or cannot be read.
     """
     base = find_layout(_TITLE, root, [("images",)], _OPINIONS)
     images = index_images(base, ("images",))
-    pairs = place_pairs(_TITLE, base, _listed(base), images, images)
+    pairs = match_images(_TITLE, base, _read_opinions(base), images, images)
     return DataSet("kadid10k", None, base, "DMOS", "higher-is-better", pairs, 10125, KINDS, SOURCE, 81)
 
 
-def _listed(base: Path) -> Iterator[RatedPair]:
+def _read_opinions(base: Path) -> Iterator[RatedPair]:
     path = require_opinions(_TITLE, base, _OPINIONS)
     for number, row in read_rows(path):
         where = f"'{path}', line {number}"
@@ -79,7 +81,7 @@ def _listed(base: Path) -> Iterator[RatedPair]:
             raise ArgumentError(f"{where}: expected the columns ({', '.join(_COLUMNS)}), but got ({', '.join(row)}).")
         match = _NAME.fullmatch(row["dist_img"])
         if match is None:
-            raise ArgumentError(f"{where}: expected a name as 'I01_01_01.png', but got '{row['dist_img']}'.")
+            raise ArgumentError(f"{where}: expected a name such as 'I01_01_01.png', but got '{row['dist_img']}'.")
         opinion = parse_number(row["dmos"], "dmos", where)
-        deviation = parse_number(row["var"], "var", where, low=0)  # a standard deviation, whatever its name
+        deviation = parse_number(row["var"], "var", where, low=0)  # the column holds standard deviations, not variances
         yield RatedPair(row["ref_img"], row["dist_img"], opinion, deviation, kind=match["kind"])

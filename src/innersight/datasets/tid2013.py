@@ -1,4 +1,4 @@
-"""TID2013: 25 photographs, 24 kinds of distortion in five levels."""
+"""TID2013: 25 images, 24 distortion types at five levels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from innersight.datasets.dataset import DataSet, RatedPair
-from innersight.datasets.folders import find_file, find_layout, index_images, place_pairs, require_opinions
+from innersight.datasets.folders import find_file, find_layout, index_images, match_images, require_opinions
 from innersight.datasets.parsing import parse_number, read_lines
+from innersight.datasets.registry import DATASETS
 from innersight.errors import ArgumentError
 
 KINDS = MappingProxyType(
@@ -46,29 +47,31 @@ SOURCE = (
 )
 _TITLE = "TID2013"
 _OPINIONS = "mos_with_names.txt"
-_NAME = re.compile(r"(?P<reference>i\d\d)_(?P<kind>\d\d)_\d\.bmp", re.IGNORECASE)
+_NAME = re.compile(r"(?P<reference>i[0-9]{2})_(?P<kind>[0-9]{2})_[0-9]\.bmp", re.ASCII | re.IGNORECASE)
 
 
+@DATASETS.register("tid2013")
 def load(root: Path) -> DataSet:
-    """Read TID2013 as its archive unpacks.
+    """Load TID2013.
 
     Args:
-        root: The folder of `reference_images/`, `distorted_images/`, `mos_with_names.txt` and perhaps `mos_std.txt`.
+        root: The folder that contains `reference_images/`, `distorted_images/` and `mos_with_names.txt`, as the archive
+            unpacks. Standard deviations are read from `mos_std.txt` if it is there.
 
     Returns:
-        The pairs whose images are there, in the order of the file of opinions; MOS, 0 to 9.
+        The pairs whose images are found, in the order of the opinion file. Opinions are MOS, 0 to 9.
 
     Raises:
-        ArgumentError: If the root is another, a file is missing, or a line can't be read.
+        ArgumentError: If the root has other content, or a file is missing or cannot be read.
     """
     base = find_layout(_TITLE, root, [("reference_images",), ("distorted_images",)], _OPINIONS)
     references = index_images(base, ("reference_images",))
     distorted = index_images(base, ("distorted_images",))
-    pairs = place_pairs(_TITLE, base, _listed(base), references, distorted)
+    pairs = match_images(_TITLE, base, _read_opinions(base), references, distorted)
     return DataSet("tid2013", None, base, "MOS", "higher-is-better", pairs, 3000, KINDS, SOURCE, 25)
 
 
-def _listed(base: Path) -> Iterator[RatedPair]:
+def _read_opinions(base: Path) -> Iterator[RatedPair]:
     path = require_opinions(_TITLE, base, _OPINIONS)
     lines = list(read_lines(path))
     deviations = _deviations(base, path, len(lines))
@@ -78,7 +81,7 @@ def _listed(base: Path) -> Iterator[RatedPair]:
         match = _NAME.fullmatch(cells[-1])
         if match is None or len(cells) != 2:
             raise ArgumentError(
-                f"{where}: expected an opinion and a name, as '5.51429 I01_01_1.bmp', but got '{line}'."
+                f"{where}: expected an opinion and a name, such as '5.51429 I01_01_1.bmp', but got '{line}'."
             )
         opinion = parse_number(cells[0], "MOS", where)
         yield RatedPair(f"{match['reference']}.bmp", cells[1], opinion, deviation, kind=match["kind"])
@@ -91,7 +94,7 @@ def _deviations(base: Path, opinions: Path, count: int) -> list[float | None]:
     found = [parse_number(line, "standard deviation", f"'{path}', line {n}", low=0) for n, line in read_lines(path)]
     if len(found) != count:
         raise ArgumentError(
-            f"'{path}' has {len(found)} lines, but '{opinions.name}' beside it has {count}; they must be of the same "
-            "images in the same order. Take both from the archive, or remove the first."
+            f"'{path}' must have one line for each line of '{opinions.name}', which has {count}, but has {len(found)}. "
+            "Use both files of the archive, or remove 'mos_std.txt'."
         )
     return list(found)
