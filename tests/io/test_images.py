@@ -1,4 +1,4 @@
-"""Every kind of file that docs/images.md speaks of is handled as it says there."""
+"""Every kind of file that docs/images.md names is read as it says there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image, ImageCms
 
 from icc import ADOBE_RGB, SRGB, cmyk_profile, gamma_curve, grey_profile, rgb_profile, srgb_curve
@@ -153,7 +154,7 @@ class TestSixteenBits:
 
     def test_what_has_no_one_meaning_is_refused(self, tmp_path: Path) -> None:
         write_png16(path := tmp_path / "key.png", RGB16, {b"tRNS": struct.pack(">HHH", 1, 2, 3)})
-        with pytest.raises(ImageError, match=r"transparent colour \(tRNS\): save it with an alpha channel"):
+        with pytest.raises(ImageError, match=r"transparent colour \(tRNS\)\. Save it with an alpha channel"):
             read_image(path)
         tifffile.imwrite(path := tmp_path / "white.tif", RGB16[..., 0], photometric="miniswhite")
         with pytest.raises(ImageError, match="16-bit TIFF with MINISWHITE pixels"):
@@ -235,7 +236,7 @@ class TestColour:
 
     def test_a_broken_profile_is_an_error(self, tmp_path: Path) -> None:
         Image.fromarray(RGB8).save(path := tmp_path / "a.png", icc_profile=b"nonsense" * 40)
-        with pytest.raises(ImageError, match=r"ICC profile that can't be used .*: repair or strip it"):
+        with pytest.raises(ImageError, match=r"ICC profile that cannot be used .*\. Repair or remove it"):
             read_image(path)
 
 
@@ -279,15 +280,15 @@ class TestRefused:
         for name, message in (
             ("missing.png", r"No such file: '.*missing\.png'"),
             (".", r"is a folder, not an image file"),
-            ("empty.png", r"is not an image in a format that is read \(PNG, JPEG, BMP, WEBP, TIFF\)"),
-            ("text.png", r"is not an image in a format that is read"),
+            ("empty.png", r"is not an image in a supported format \(PNG, JPEG, BMP, WEBP, TIFF\)"),
+            ("text.png", r"is not an image in a supported format"),
         ):
             with pytest.raises(ImageError, match=message):
                 read_image(tmp_path / name)
 
     def test_another_format(self, tmp_path: Path) -> None:
         Image.fromarray(RGB8).save(path := tmp_path / "a.gif")
-        with pytest.raises(ImageError, match="not an image in a format that is read"):
+        with pytest.raises(ImageError, match="not an image in a supported format"):
             read_image(path)
 
     @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif"])
@@ -297,7 +298,7 @@ class TestRefused:
         Image.fromarray(noise).save(path := tmp_path / f"a.{suffix}")
         path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
         with pytest.raises(
-            ImageError, match=r"can't be decoded, it is damaged or truncated|is not an image in a format"
+            ImageError, match=r"cannot be decoded\. It is damaged or truncated|is not an image in a supported format"
         ):
             read_image(path)
 
@@ -314,7 +315,7 @@ class TestRefused:
         frames = [Image.fromarray(RGB8), Image.fromarray(255 - RGB8)]
         for suffix in ("png", "webp", "tif"):
             frames[0].save(path := tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
-            with pytest.raises(ImageError, match=r"holds 2 images; one is scored"):
+            with pytest.raises(ImageError, match=r"has 2 images, but a score needs one"):
                 read_image(path)
 
     def test_a_cameras_multi_picture_jpeg_is_its_first_picture(self, tmp_path: Path) -> None:
@@ -326,7 +327,7 @@ class TestRefused:
         for mode in ("F", "I", "LAB"):
             Image.new(mode, (4, 4)).save(path := tmp_path / f"{mode}.tif")
             with pytest.raises(
-                ImageError, match=r"(pixels of type|signed or float samples).*8 or 16 unsigned bits a channel"
+                ImageError, match=r"(pixels of type|signed or float samples).*8 or 16 unsigned bits per channel"
             ):
                 read_image(path)
 
@@ -348,7 +349,9 @@ class TestRefused:
         ):
             data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         (path := tmp_path / "a.png").write_bytes(data)
-        with pytest.raises(ImageError, match=rf"{depth}-bit PNG with a transparent grey \(tRNS\): save it with 8 bits"):
+        with pytest.raises(
+            ImageError, match=rf"{depth}-bit PNG with a transparent grey \(tRNS\)\. Save it with 8 bits"
+        ):
             read_image(path)
 
     @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -358,7 +361,7 @@ class TestRefused:
         with tifffile.TiffFile(path, mode="r+") as file:
             offsets = file.pages[0].tags[273]
             offsets.overwrite([*offsets.value[:3], 0, *offsets.value[4:]])
-        with pytest.raises(ImageError, match="a part of its pixels is not in the file"):
+        with pytest.raises(ImageError, match="Some of its pixels are not in the file"):
             read_image(path)
 
     def test_a_decompression_bomb_is_refused_before_it_is_decoded(self, tmp_path: Path) -> None:
@@ -369,15 +372,70 @@ class TestRefused:
             for name, body in chunks:
                 data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
             (path := tmp_path / "bomb.png").write_bytes(data)
-            with warnings.catch_warnings(), pytest.raises(ImageError, match=rf"{got}.*decompression bomb\?"):
+            with warnings.catch_warnings(), pytest.raises(ImageError, match=rf"{got}.*decompression bomb"):
                 warnings.simplefilter("ignore")
                 read_image(path)
 
     def test_the_limit_can_be_set(self, tmp_path: Path) -> None:
         Image.fromarray(RGB8).save(path := tmp_path / "a.png")
-        with pytest.raises(ImageError, match=r"has 7 x 5 pixels, more than the 34 that are read"):
+        with pytest.raises(ImageError, match=r"has 7 x 5 pixels, more than the limit of 34\."):
             read_image(path, max_pixels=34)
         assert read(path, max_pixels=35).shape == (5, 7, 3)
+
+
+class TestArguments:
+    """Wrong arguments and names that cannot be a file are refused in one line."""
+
+    @pytest.mark.parametrize(
+        ("path", "got"),
+        [(None, "NoneType"), (5, "int"), (b"a.png", "bytes"), (RGB8, "ndarray"), (io.BytesIO(), "BytesIO")],
+    )
+    def test_what_is_not_a_path_is_refused_fault_46(self, path: object, got: str) -> None:
+        for function in (read_image, read_size):
+            with pytest.raises(
+                ArgumentError, match=rf"^Argument `path` must be the path of a file .*, but got {got}\."
+            ):
+                function(path)
+
+    @pytest.mark.parametrize("max_pixels", [None, 0, -1, 1e6, float("nan"), True, "100"])
+    def test_a_limit_that_is_no_integer_from_1_is_refused_fault_46(self, tmp_path: Path, max_pixels: object) -> None:
+        Image.fromarray(RGB8).save(path := tmp_path / "a.png")
+        with pytest.raises(ArgumentError, match=r"^Argument `max_pixels` must be an integer from 1, but got"):
+            read_image(path, max_pixels=max_pixels)
+
+    @pytest.mark.parametrize("name", ["a\0b.png", "\ud800.png"])
+    def test_a_name_that_no_file_can_have_is_said_to_be_one_fault_46(self, name: str) -> None:
+        with pytest.raises(ImageError, match="is not a valid file name"):
+            read_image(name)
+        assert read_size(name) is None
+
+    def test_an_error_of_the_operating_system_is_not_called_damage_fault_46(self, tmp_path: Path) -> None:
+        (loop := tmp_path / "loop.png").symlink_to(loop)
+        (file := tmp_path / "file").touch()
+        for path in (loop, file / "a.png", tmp_path / ("a" * 300)):
+            with pytest.raises(ImageError, match=r"cannot be read: [A-Z][a-z ]+\.$"):
+                read_image(path)
+
+    def test_a_web_address_is_refused_as_such_fault_46(self) -> None:
+        with pytest.raises(ImageError, match=r"^'https://example\.org/a\.png' is a web address\. Download the file"):
+            read_image("https://example.org/a.png")
+
+    def test_a_background_of_numpy_numbers_is_allowed_fault_46(self, tmp_path: Path) -> None:
+        Image.new("RGBA", (2, 1), (9, 9, 9, 0)).save(path := tmp_path / "a.png")
+        np.testing.assert_array_equal(read(path, background=tuple(np.float32([0, 0.5, 1])))[0, 0], [0, 0.5, 1])
+
+    @pytest.mark.parametrize("default", ["dtype", "device"])
+    def test_torchs_defaults_do_not_change_an_image_with_alpha_fault_27(self, tmp_path: Path, default: str) -> None:
+        Image.fromarray(np.dstack((RGB8, GREY8))).save(path := tmp_path / "a.png")
+        expected = read_image(path, background=(0.1, 0.2, 0.3))
+        before = torch.get_default_dtype()
+        try:
+            torch.set_default_dtype(torch.bfloat16 if default == "dtype" else before)
+            with torch.device("meta" if default == "device" else "cpu"):
+                found = read_image(path, background=(0.1, 0.2, 0.3))
+        finally:
+            torch.set_default_dtype(before)
+        assert torch.equal(found, expected)
 
 
 class TestSize:

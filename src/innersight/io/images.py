@@ -1,11 +1,12 @@
-"""Read one image file into sRGB floats in [0, 1], every kind of file handled on purpose.
+"""Reading of image files into sRGB floats in [0, 1].
 
-What is done is stated in `docs/images.md`; each line there has its test in `tests/images/test_reading.py`.
+`docs/images.md` states how each kind of file is read. Each line there has its test in `tests/io/test_images.py`.
 """
 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from innersight.errors import ArgumentError, ImageError
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+"""The file formats that are read, as Pillow names them."""
+
 MAX_PIXELS = 89_478_485
-"""Largest image read unless told, in pixels (2.7 times 8K; Pillow's own limit). A larger file is taken for a bomb."""
+"""Default limit of the number of pixels: Pillow's own. Files above it can be decompression bombs."""
 
 WHITE = (1.0, 1.0, 1.0)
+"""Default background of transparent pixels."""
 
 _Floats = npt.NDArray[np.float32]
 _Bytes = npt.NDArray[np.uint8]
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _BITS_PER_SAMPLE, _STRIP_OFFSETS, _ORIENTATION, _TILE_OFFSETS, _SAMPLE_FORMAT = 258, 273, 274, 324, 339  # TIFF tags
-# EXIF orientation -> (swap rows and columns first, then flip vertically, flip horizontally).
+# EXIF orientation -> (swap rows and columns, then flip vertically, then flip horizontally).
 _ORIENTATIONS = {
     1: (False, False, False),
     2: (False, False, True),
@@ -41,29 +45,31 @@ _ORIENTATIONS = {
 
 
 def read_image(
-    path: str | Path,
+    path: str | os.PathLike[str],
     *,
     background: tuple[float, float, float] = WHITE,
     max_pixels: int = MAX_PIXELS,
 ) -> torch.Tensor:
     r"""Read a PNG, JPEG, BMP, WebP or TIFF file as sRGB.
 
-    Orientation is applied, an embedded ICC profile is converted to sRGB, grey and palettes are widened to three
-    channels, 16-bit samples keep their precision, and transparency is composited on `background`, in encoded (not
-    linear) values as browsers do: :math:`\alpha c + (1 - \alpha) b`.
+    The EXIF or TIFF orientation is applied. An embedded ICC profile is converted to sRGB. Grey images and palettes get
+    three channels. 16-bit samples keep their precision. Transparent pixels are composited on `background`, in encoded
+    (not linear) values as browsers do: :math:`\alpha c + (1 - \alpha) b`.
 
     Args:
-        path: The file.
-        background: What shows through transparent pixels: sRGB in [0, 1]. White unless told.
-        max_pixels: A larger image is refused before it is decoded.
+        path: Path of the file.
+        background: Colour behind transparent pixels: three numbers in [0, 1], sRGB. Default: white.
+        max_pixels: Largest allowed number of pixels, an integer from 1. A larger image is refused before it is
+            decoded. Default: `MAX_PIXELS`.
 
     Returns:
-        float32 tensor of shape (3, H, W) in [0, 1].
+        float32 tensor of shape (3, H, W) in [0, 1], on the CPU.
 
     Raises:
         ImageError: If the file is missing, empty, truncated, not an image, of another format, an animation, too
             large, or of a pixel type without a defined range (32-bit integers, floats, LAB).
-        ArgumentError: If `background` is not three numbers in [0, 1].
+        ArgumentError: If `path` is not a path, `background` is not three numbers in [0, 1], or `max_pixels` is not an
+            integer from 1.
 
     Example:
         >>> path = getfixture("tmp_path") / "glass.png"
@@ -71,14 +77,18 @@ def read_image(
         >>> read_image(path)[:, 0, 0]  # half-transparent red on white
         tensor([1.0000, 0.4980, 0.4980])
     """
+    path = _check_path(path)
     if not _is_colour(background):
-        raise ArgumentError(f"Argument `background` must be three numbers in [0, 1] (R, G, B), but got {background}.")
-    path = Path(path)
+        raise ArgumentError(f"Argument `background` must be three numbers in [0, 1] (R, G, B), but got {background!r}.")
+    if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
+        raise ArgumentError(
+            f"Argument `max_pixels` must be an integer from 1, but got {max_pixels!r}. The default is {MAX_PIXELS}."
+        )
     try:
         with Image.open(path, formats=FORMATS) as image:
-            _refuse_all_but_one_image(image, path, max_pixels)
+            _check_size_and_count(image, path, max_pixels)
             if image.format == "TIFF":
-                _refuse_odd_tiff(image, path)
+                _check_tiff(image, path)
             colour: _Floats | _Bytes
             colour, alpha = _sixteen_bit(image, path) if _samples_are_16_bit(image, path) else _eight_bit(image, path)
     except ImageError:
@@ -88,37 +98,45 @@ def read_image(
     except IsADirectoryError:
         raise ImageError(f"'{path}' is a folder, not an image file.") from None
     except PermissionError:
-        raise ImageError(f"'{path}' may not be read by this user (permission denied).") from None
+        raise ImageError(f"This user may not read '{path}' (permission denied).") from None
     except UnidentifiedImageError:
-        raise ImageError(f"'{path}' is not an image in a format that is read ({', '.join(FORMATS)}).") from None
+        raise ImageError(f"'{path}' is not an image in a supported format ({', '.join(FORMATS)}).") from None
     except Image.DecompressionBombError:
         raise ImageError(
-            f"'{path}' has more pixels than Pillow reads (a decompression bomb?). Crop it, or raise "
+            f"'{path}' has more pixels than Pillow reads. It can be a decompression bomb. Crop the image, or raise "
             "PIL.Image.MAX_IMAGE_PIXELS and `max_pixels` of innersight.read_image."
         ) from None
     except Exception as error:
-        # Decoders signal damage with any type of error; the text is theirs, the file's name is what the user needs.
-        raise ImageError(f"'{path}' can't be decoded, it is damaged or truncated: {error}") from error
-    # A copy: these views may be read-only. Still in 8 bits if the file is, as memory is short where images are large.
+        # Errors of the operating system have a number. Decoders report damage by any type of error.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"'{path}' cannot be read: {error.strerror}.") from None
+        raise ImageError(f"'{path}' cannot be decoded. It is damaged or truncated: {error}") from error
+    # The arrays can be read-only views, so they are copied. 8-bit samples are copied as bytes to save memory.
     pixels = torch.from_numpy(np.array(colour.transpose(2, 0, 1), order="C"))
     del colour
     if pixels.dtype == torch.uint8:
         pixels = pixels.float().div_(255)
     if alpha is not None:
         opacity = torch.from_numpy(np.array(alpha.transpose(2, 0, 1), order="C"))
-        pixels = opacity * pixels + (1 - opacity) * torch.tensor(background).view(3, 1, 1)
+        # The type and the device are given, so that torch's defaults do not change the colour.
+        colour_behind = torch.tensor([float(value) for value in background], dtype=torch.float32, device="cpu")
+        pixels = opacity * pixels + (1 - opacity) * colour_behind.view(3, 1, 1)
     return pixels
 
 
-def read_size(path: str | Path) -> tuple[int, int] | None:
-    """Read an image's size from the head of its file, without decoding it.
+def read_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Read the size of an image from the head of its file, without decoding it.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Returns:
-        (height, width) as stored, which an orientation in the file may swap (a PNG may have it at its very end), or
-        None where the head can't be read: to read it will tell why.
+        (height, width) as stored, or None if the head cannot be read. `read_image` then raises an error with the
+        reason. An orientation in the file can swap height and width. It is not applied here, since a PNG file can hold
+        it at its end.
+
+    Raises:
+        ArgumentError: If `path` is not a path.
 
     Example:
         >>> path = getfixture("tmp_path") / "wide.png"
@@ -127,42 +145,63 @@ def read_size(path: str | Path) -> tuple[int, int] | None:
         (20, 40)
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(_check_path(path), formats=FORMATS) as image:
             return image.height, image.width
-    except Exception:  # noqa: BLE001 - as in read_image, which names the damage
+    except ArgumentError:
+        raise
+    except Exception:  # noqa: BLE001 - decoders report damage by any type of error
         return None
+
+
+def _check_path(path: object) -> Path:
+    """Return a path that the operating system accepts, or raise an error."""
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise ArgumentError(
+            f"Argument `path` must be the path of a file (str or pathlib.Path), but got {type(text).__name__}. "
+            "A metric takes images that are in memory as tensors of shape (N, 3, H, W)."
+        )
+    if text.startswith(("http://", "https://")):
+        raise ImageError(f"'{text}' is a web address. Download the file, and pass the path of the copy.")
+    try:
+        valid = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        valid = False
+    if not valid:
+        raise ImageError(f"{text!r} is not a valid file name.")
+    return Path(text)
 
 
 def _is_colour(background: object) -> bool:
     if not isinstance(background, Sequence) or len(background) != 3:
         return False
-    return all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in background)
+    return all(isinstance(value, (int, float, np.floating)) and 0 <= value <= 1 for value in background)
 
 
-def _refuse_all_but_one_image(image: Image.Image, path: Path, max_pixels: int) -> None:
+def _check_size_and_count(image: Image.Image, path: Path, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise ImageError(
-            f"'{path}' has {image.width} x {image.height} pixels, more than the {max_pixels:,} that are read (a "
-            "decompression bomb?). Crop it, or raise `max_pixels` of innersight.read_image and score the tensors."
+            f"'{path}' has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}. It can be a "
+            "decompression bomb. Crop the image, or raise `max_pixels` of innersight.read_image and score the tensors."
         )
     frames = getattr(image, "n_frames", 1)
-    # A camera's multi-picture JPEG (MPO) keeps the photograph first and its previews or gain maps behind it.
+    # In the multi-picture JPEG (MPO) of a camera the photograph is the first image. Previews and gain maps follow it.
     if frames > 1 and image.format != "MPO":
-        raise ImageError(f"'{path}' holds {frames} images; one is scored: extract the frame or page that is meant.")
+        raise ImageError(f"'{path}' has {frames} images, but a score needs one. Extract one frame or page.")
 
 
-def _refuse_odd_tiff(image: Image.Image, path: Path) -> None:
+def _check_tiff(image: Image.Image, path: Path) -> None:
     tags = image.tag_v2  # type: ignore[attr-defined]
-    if not set(tags.get(_SAMPLE_FORMAT, (1,))) <= {1, 4} and image.mode != "F":  # 1: unsigned, 4: not said
+    if not set(tags.get(_SAMPLE_FORMAT, (1,))) <= {1, 4} and image.mode != "F":  # 1: unsigned, 4: undefined
         raise _undefined_range(path, "signed or float samples")
     if 0 in (*tags.get(_STRIP_OFFSETS, ()), *tags.get(_TILE_OFFSETS, ())):
-        raise ImageError(f"'{path}' is damaged: a part of its pixels is not in the file.")
+        raise ImageError(f"'{path}' is damaged. Some of its pixels are not in the file.")
 
 
 def _undefined_range(path: Path, what: str) -> ImageError:
     return ImageError(
-        f"'{path}' has {what}, which have no defined range or meaning here: "
-        "save it with 8 or 16 unsigned bits a channel, grey, RGB or CMYK."
+        f"'{path}' has {what}, which have no defined range. "
+        "Save it as grey, RGB or CMYK with 8 or 16 unsigned bits per channel."
     )
 
 
@@ -170,15 +209,15 @@ def _eight_bit(image: Image.Image, path: Path) -> tuple[_Bytes, _Floats | None]:
     if image.mode not in _EIGHT_BIT_MODES:
         raise _undefined_range(path, f"pixels of type {image.mode!r}")
     if image.mode == "L" and "transparency" in image.info and (depth := _png_depth(image, path)) in (2, 4):
-        # Pillow holds the 2- or 4-bit key against samples that it has widened to 8 bits, and finds none.
-        raise ImageError(f"'{path}' is a {depth}-bit PNG with a transparent grey (tRNS): save it with 8 bits.")
+        # Pillow compares the 2-bit or 4-bit key with samples that it has scaled to 8 bits, and finds no match.
+        raise ImageError(f"'{path}' is a {depth}-bit PNG with a transparent grey (tRNS). Save it with 8 bits.")
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
     alpha = None
     if image.has_transparency_data:
         opacity = np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.float32)
         alpha = opacity[..., None] / np.float32(255)
-    if image.mode in ("La", "RGBa"):  # premultiplied: in Pillow the way to grey or RGB goes through plain alpha
+    if image.mode in ("La", "RGBa"):  # Pillow converts premultiplied alpha to grey or RGB by way of plain alpha only
         image = image.convert(image.mode.upper())
     if image.mode not in ("CMYK", "RGB"):
         image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
@@ -189,7 +228,7 @@ def _png_depth(image: Image.Image, path: Path) -> int:
     if image.format != "PNG":
         return 0
     with path.open("rb") as file:
-        return file.read(25)[24]  # IHDR's bit depth
+        return file.read(25)[24]  # the bit depth in IHDR
 
 
 def _samples_are_16_bit(image: Image.Image, path: Path) -> bool:
@@ -199,12 +238,12 @@ def _samples_are_16_bit(image: Image.Image, path: Path) -> bool:
 
 
 def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats | _Bytes, _Floats | None]:
-    """Read what Pillow would cut to 8 bits: (H, W, 3) colour and (H, W, 1) alpha, or None."""
+    """Read an image that Pillow would reduce to 8 bits: (H, W, 3) colour, and (H, W, 1) alpha or None."""
     profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1)
     if image.format == "PNG":
         if "transparency" in image.info:
             raise ImageError(
-                f"'{path}' is a 16-bit PNG with a transparent colour (tRNS): save it with an alpha channel."
+                f"'{path}' is a 16-bit PNG with a transparent colour (tRNS). Save it with an alpha channel."
             )
         samples = _decode_png(path)
     else:
@@ -218,7 +257,7 @@ def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats | _Bytes, _Flo
     alpha = values[..., -1:] if values.shape[2] in (2, 4) else None
     colour = values[..., : 3 if values.shape[2] >= 3 else 1]
     if profile is not None:
-        # LittleCMS is reached at 8 bits here. A profile that changes nothing (sRGB) costs no precision; any other does.
+        # Pillow gives LittleCMS 8 bits. Only a profile that is not sRGB needs it, so sRGB keeps its precision.
         eight = Image.fromarray((colour * 255).round().astype(np.uint8).squeeze(2 if colour.shape[2] == 1 else ()))
         if _transform(eight.mode, profile, path) is not None:
             return _to_srgb(eight, profile, path), alpha
@@ -239,19 +278,19 @@ def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:
         page = file.pages[0]
         photometric, axes = page.photometric.name, page.axes
         if photometric not in ("MINISBLACK", "RGB") or axes not in ("YX", "YXS", "SYX"):
-            raise ImageError(f"'{path}' is a 16-bit TIFF with {photometric} pixels ({axes}): save it as grey or RGB.")
+            raise ImageError(f"'{path}' is a 16-bit TIFF with {photometric} pixels ({axes}). Save it as grey or RGB.")
         extra = tuple(page.extrasamples)
         if 1 in extra:
-            raise ImageError(f"'{path}' is a 16-bit TIFF with premultiplied alpha: save it with plain alpha.")
+            raise ImageError(f"'{path}' is a 16-bit TIFF with premultiplied alpha. Save it with plain alpha.")
         samples: npt.NDArray[np.uint16] = page.asarray()
     samples = {"YX": samples[..., None], "YXS": samples, "SYX": samples.transpose(*range(1, samples.ndim), 0)}[axes]
     colours = 3 if photometric == "RGB" else 1
-    # Samples beyond the colours are alpha only where the file says so, as with 8 bits.
+    # A sample after the colours is alpha only if the file declares it, as in 8-bit files.
     return samples[..., : colours + 1] if extra[:1] == (2,) else samples[..., :colours]
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> _Bytes:
-    """Convert an L, RGB or CMYK image to (H, W, 3) bytes, through its profile if that means anything."""
+    """Convert an L, RGB or CMYK image to (H, W, 3) bytes, through its profile if `_transform` gives one."""
     transform = _transform(image.mode, profile, path) if profile else None
     if transform is not None:
         image = transform.apply(image)
@@ -263,10 +302,10 @@ _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
 
 
 def _transform(mode: str, profile: bytes, path: Path) -> ImageCms.ImageCmsTransform | None:
-    """Return the transform from `profile` to sRGB, or None where the pixels are to stay as they are.
+    """Return the transform from `profile` to sRGB, or None if the pixels need none.
 
-    That is so for a profile of another colour space than the pixels (invalid, as the PNG and JPEG rules have it), and
-    for sRGB itself in any of its guises: one that moves no colour of a fine grid by more than one 8-bit level.
+    They need none if the profile is for another colour space than the pixels, which is invalid in PNG and JPEG. They
+    need none either if the profile is sRGB: if it changes no colour of a fine grid by more than one 8-bit level.
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -281,7 +320,7 @@ def _transform(mode: str, profile: bytes, path: Path) -> ImageCms.ImageCmsTransf
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError) as error:
-        raise ImageError(f"'{path}' has an ICC profile that can't be used ({error}): repair or strip it.") from error
+        raise ImageError(f"'{path}' has an ICC profile that cannot be used ({error}). Repair or remove it.") from error
     if mode == "CMYK":
         return transform
     probe = _probe(mode)
