@@ -1,68 +1,114 @@
-"""The runtimes by name, their one interface, and the choice among them."""
+"""The table of runtimes, their common interface, and the choice of one.
+
+A runtime registers itself in the module of its class, so that a new runtime is one new file. `auto` takes the runtimes
+of `_PREFERRED` first.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Protocol
 
 import torch
 
 from innersight.backbones.features import Backbone
 from innersight.errors import ArgumentError, unknown_name
-from innersight.runtimes.eager import Eager
-from innersight.runtimes.openvino import OpenVINO
-
-RUNTIMES = ("auto", "torch", "torch-compile", "openvino")
+from innersight.registry import Registry
 
 PRECISIONS = {"fp32": torch.float32, "fp64": torch.float64, "fp16": torch.float16, "bf16": torch.bfloat16}
-"""What the network computes in. All else is computed in float32, and in float64 with `fp64`."""
+"""The dtypes that a network can compute in. The distances compute in float32, and in float64 for `fp64`."""
+
+_PREFERRED = ("openvino",)
+"""The runtimes that `auto` takes if they can run the network, in this order. Otherwise it takes torch."""
 
 
 class Runtime(Protocol):
-    """Runs one backbone's network; called as `Backbone.outputs` is. In full precision scores are torch's within 1e-4.
+    """Runs the network of one backbone.
 
-    Differentiable whatever its kind: where a gradient is wanted, torch runs.
+    Without reduced precision, the scores differ from those of torch by less than 1e-4 relative.
     """
 
     @property
     def name(self) -> str:
-        """What runs, with its version where that is not torch's own."""
+        """Name of the runtime, with the version of its library if that is not torch."""
         ...
 
     @property
     def reduced(self) -> torch.dtype | None:
-        """The 16-bit dtype that the network's products are computed in, or None."""
+        """The 16-bit dtype of matrix products and convolutions, or None for the dtype of the images."""
         ...
 
     @property
     def differentiable(self) -> bool:
-        """Whether gradients flow through it; where one is wanted and it does not, torch runs for both images."""
+        """Whether gradients flow through the network. If not, torch runs the pairs that need a gradient."""
         ...
 
     def __call__(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
-        """Run the network, see `Backbone.outputs`."""
+        """Run the network.
+
+        Args:
+            images: (N, 3, H, W), normalised as the network expects.
+            layers: Indices of the layers to return, ascending, or None for the embedding.
+
+        Returns:
+            The outputs of the layers, or the embedding alone, as `Backbone.outputs` returns them.
+        """
         ...
 
 
+class StartRuntime(Protocol):
+    """Starts a runtime, as `RUNTIMES` holds it under the name of the runtime."""
+
+    def __call__(self, backbone: Backbone, precision: str, device: torch.device, *, fallback: bool) -> Runtime:
+        """Start the runtime.
+
+        Args:
+            backbone: The network.
+            precision: A key of `PRECISIONS`.
+            device: Where to compute.
+            fallback: Whether torch runs the network if the runtime fails later. Otherwise a failure is an error.
+
+        Raises:
+            ArgumentError: If the runtime is not installed or does not support the precision or the device.
+        """
+        ...
+
+
+RUNTIMES: Registry[StartRuntime] = Registry("runtime", "innersight.runtimes")
+"""The runtimes by name, and `auto`."""
+
+
+@RUNTIMES.register("auto")
+def _start_auto(backbone: Backbone, precision: str, device: torch.device, *, fallback: bool) -> Runtime:  # noqa: ARG001 - auto always falls back
+    for name in _PREFERRED:
+        try:
+            return RUNTIMES[name](backbone, precision, device, fallback=True)
+        except ArgumentError:  # this runtime is not installed or does not fit
+            continue
+    return RUNTIMES["torch"](backbone, precision, device, fallback=True)
+
+
 def check_choice(name: str, precision: str) -> None:
-    """Check that there are such a runtime and such a precision.
+    """Check that a runtime and a precision exist.
+
+    Args:
+        name: Name of the runtime.
+        precision: Name of the precision.
 
     Raises:
-        ArgumentError: If not, with the nearest matches.
+        ArgumentError: If one of them does not exist. The message lists the nearest names.
     """
-    if not isinstance(name, str) or name not in RUNTIMES:
-        raise unknown_name("runtime", name, RUNTIMES)
+    RUNTIMES.find(name)
     if not isinstance(precision, str) or precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
 
 
 def start_runtime(backbone: Backbone, name: str, precision: str, device: torch.device) -> Runtime:
-    """Return what is to run a network.
+    """Start the runtime of a network.
 
     Args:
         backbone: The network.
-        name: One of `RUNTIMES`. `auto` takes OpenVINO in fp32 on a CPU if it is installed and gives torch's numbers for
-            this network, else torch.
+        name: A name of `RUNTIMES`. `auto` takes OpenVINO for fp32 on a CPU if it is installed and gives the numbers of
+            torch for this network. Otherwise it takes torch.
         precision: A key of `PRECISIONS`.
         device: Where to compute.
 
@@ -70,7 +116,8 @@ def start_runtime(backbone: Backbone, name: str, precision: str, device: torch.d
         The runtime.
 
     Raises:
-        ArgumentError: If a name is unknown, or OpenVINO is asked for and can't be had for this.
+        ArgumentError: If a name is unknown, or the runtime is not installed or does not support the precision or the
+            device.
 
     Example:
         >>> from innersight.backbones.features import load_backbone
@@ -78,15 +125,4 @@ def start_runtime(backbone: Backbone, name: str, precision: str, device: torch.d
         'torch'
     """
     check_choice(name, precision)
-    reduced = PRECISIONS[precision] if PRECISIONS[precision].itemsize == 2 else None
-    fits = device.type == "cpu" and precision == "fp32"
-    installed = importlib.util.find_spec("openvino") is not None
-    if name == "openvino" and not (fits and installed):
-        raise ArgumentError(
-            f"Argument `runtime`: openvino computes in fp32 on a CPU here, but got {precision} on {device}; use torch."
-            if not fits
-            else "Argument `runtime`: openvino is not installed; run: pip install 'innersight[openvino]', or use torch."
-        )
-    if name == "openvino" or (name == "auto" and fits and installed):
-        return OpenVINO(backbone, or_torch=name == "auto")
-    return Eager(backbone, reduced, compiled=name == "torch-compile")
+    return RUNTIMES[name](backbone, precision, device, fallback=False)

@@ -1,10 +1,11 @@
-"""torch itself, operation by operation or compiled."""
+"""torch as the runtime, operation by operation or compiled."""
 
 from __future__ import annotations
 
 import torch
 
 from innersight.backbones.features import Backbone, Run
+from innersight.runtimes.choice import PRECISIONS, RUNTIMES
 
 
 class Eager:
@@ -12,13 +13,15 @@ class Eager:
 
     Args:
         backbone: The network.
-        reduced: A 16-bit dtype that torch's autocast takes matrix products and convolutions down to, or None.
-        compiled: Whether `torch.compile` fuses its operations, at the cost of a minute at each new image size.
+        reduced: The 16-bit dtype of matrix products and convolutions, by torch's autocast. Default: None, the dtype of
+            the images.
+        compiled: Whether `torch.compile` fuses the operations. It takes about a minute for each new image size.
+            Default: False.
 
     Attributes:
         name: `torch` or `torch-compile`.
-        reduced: As given.
-        differentiable: True: gradients flow through it.
+        reduced: The 16-bit dtype of matrix products and convolutions, or None for the dtype of the images.
+        differentiable: True, since gradients flow through the network.
     """
 
     differentiable = True
@@ -31,11 +34,19 @@ class Eager:
         self._compiled: Run | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out the compiled code, which can't be copied: a copy compiles for its own network."""
+        """Return the state without the compiled code, which cannot be copied. A copy compiles its own network."""
         return {**self.__dict__, "_compiled": None}
 
     def __call__(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
-        """Run the network, see `Backbone.outputs`; the results have the images' dtype."""
+        """Run the network.
+
+        Args:
+            images: (N, 3, H, W), normalised as the network expects.
+            layers: Indices of the layers to return, ascending, or None for the embedding.
+
+        Returns:
+            The outputs of the layers, or the embedding alone, in the dtype of the images.
+        """
         outputs: Run = self._backbone.outputs
         if self._compile:
             self._compiled = self._compiled or torch.compile(outputs)
@@ -44,3 +55,18 @@ class Eager:
             return outputs(images, layers)
         with torch.autocast(images.device.type, self.reduced):
             return tuple(output.to(images.dtype) for output in outputs(images, layers))
+
+
+@RUNTIMES.register("torch")
+def _start_torch(backbone: Backbone, precision: str, device: torch.device, *, fallback: bool) -> Eager:  # noqa: ARG001
+    return Eager(backbone, _reduced(precision))
+
+
+@RUNTIMES.register("torch-compile")
+def _start_compiled(backbone: Backbone, precision: str, device: torch.device, *, fallback: bool) -> Eager:  # noqa: ARG001
+    return Eager(backbone, _reduced(precision), compiled=True)
+
+
+def _reduced(precision: str) -> torch.dtype | None:
+    dtype = PRECISIONS[precision]
+    return dtype if dtype.itemsize == 2 else None

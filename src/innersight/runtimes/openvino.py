@@ -1,12 +1,13 @@
-"""OpenVINO: the same network compiled for the CPU, two to four times faster than torch there.
+"""OpenVINO as the runtime. On a CPU it is two to four times as fast as torch.
 
-A network is traced by torch and converted on its first use, and takes part only after its numbers were found to be
-torch's: a converter that misread an operation would otherwise change scores in silence.
+A network is traced by torch and converted at its first use. The converted network is used only if its outputs equal
+those of torch within a tolerance. Without this check, an error of the converter would change scores unnoticed.
 """
 
 from __future__ import annotations
 
 import copy
+import importlib.util
 import sys
 import threading
 import warnings
@@ -20,44 +21,50 @@ from torch import nn
 
 from innersight.backbones.features import Backbone
 from innersight.errors import ArgumentError, InnersightError, first_line
+from innersight.runtimes.choice import RUNTIMES
 
 _TOLERANCE = 1e-4
-"""How far an output may lie from torch's, relative to the largest value of its layer."""
+"""Largest allowed difference of an output from that of torch, relative to the largest value of its layer."""
 
-_SIZES_KEPT = 4
-"""Image sizes that a network of one size at a time is converted for; each holds a copy of the weights."""
+_LARGEST_SIZE_COUNT = 4
+"""Largest number of image sizes that a network is converted for one by one. Each conversion copies the weights."""
 
-_OFTEN = 16  # images of one size after which to compile for it, about as long as 30 of them, has paid
+_USES_BEFORE_COMPILATION = 16
+"""Number of images of one size after which a network for all sizes is compiled for that size too.
 
-_TRACED, _CHECKED = (160, 192), (173, 231)  # two sizes with nothing in common, even and odd
+To compile takes as long as about 30 images. After this many, more of the same size are likely.
+"""
+
+_TRACED_SIZE, _CHECKED_SIZE = (160, 192), (173, 231)
+"""Image sizes of the trace and of the check of a network for all sizes: one even, one odd, with no common side."""
 
 
 class OpenVINO:
-    """Runs a network with OpenVINO in float32 on the CPU; with torch where a gradient is wanted.
+    """Runs a network with OpenVINO in float32 on the CPU. If a gradient is needed, torch runs it.
 
-    Convolutional networks are converted once for all sizes if that proves right. Others, transformers among them, are
-    converted for each size they see, up to four; torch runs any further size, since to convert takes seconds.
+    A convolutional network is converted once for all image sizes, if that conversion passes the check. Any other
+    network is converted for each of the first four sizes. torch runs further sizes, since a conversion takes seconds.
 
     Args:
         backbone: The network.
-        or_torch: Whether torch runs in its place where the conversion fails; else that is an error.
+        fallback: Whether torch runs the network if the conversion fails. Otherwise a failure is an error.
     """
 
-    def __init__(self, backbone: Backbone, *, or_torch: bool) -> None:
+    def __init__(self, backbone: Backbone, *, fallback: bool) -> None:
         self._backbone = backbone
-        self._or_torch = or_torch
-        self._threads = torch.get_num_threads()  # of the thread that makes it: workers of a batch have one each
+        self._fallback = fallback
+        self._threads = torch.get_num_threads()  # of the thread that makes it: each worker of a batch has one
         self._failed = False
         self._start()
 
     def _start(self) -> None:
-        """Begin without any converted network."""
+        """Create the lock and the empty tables of converted networks."""
         self._lock = threading.RLock()
         self._any_size: dict[tuple[int, ...] | None, _Program | None] = {}
         self._one_size: dict[tuple[tuple[int, ...] | None, int, int], _Program] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out converted networks, which can't be copied: a copy converts its own network."""
+        """Return the state without converted networks, which cannot be copied. A copy converts its own network."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_any_size", "_one_size")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -66,60 +73,70 @@ class OpenVINO:
 
     @property
     def name(self) -> str:
-        """`openvino` and its version; `torch` once that runs in its place."""
+        """`openvino` with its version, or `torch` after the conversion failed."""
         return "torch" if self._failed else f"openvino {_load().__version__.partition('-')[0]}"
 
     @property
     def differentiable(self) -> bool:
-        """False; True once torch runs in its place."""
+        """Whether gradients flow through the network: only after the conversion failed, since torch runs it then."""
         return self._failed
 
     @property
     def reduced(self) -> None:
-        """None: what runs, runs in the images' precision."""
+        """None, since the network computes in the dtype of the images."""
 
     def __call__(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
-        """Run the network, see `Backbone.outputs`.
+        """Run the network.
+
+        Args:
+            images: (N, 3, H, W) in float32 on the CPU, normalised as the network expects.
+            layers: Indices of the layers to return, ascending, or None for the embedding.
+
+        Returns:
+            The outputs of the layers, or the embedding alone.
 
         Raises:
-            ArgumentError: If the metric was moved from the CPU or from float32, or the network can't be converted.
+            ArgumentError: If the images are not in float32 on the CPU, or the network cannot be converted.
         """
         if self._failed or (torch.is_grad_enabled() and images.requires_grad):
             return self._backbone.outputs(images, layers)
         if images.device.type != "cpu" or images.dtype != torch.float32:
             raise ArgumentError(
-                f"OpenVINO computes in torch.float32 on the CPU, but got {images.dtype} on {images.device}: make the "
-                "metric with runtime='torch'."
+                f"Argument `runtime`: openvino computes in torch.float32 on the CPU, but got {images.dtype} on "
+                f"{images.device}. Make the metric with runtime='torch'."
             )
         program = self._program(layers, images.shape[-2], images.shape[-1])
         return self._backbone.outputs(images, layers) if program is None else program(images)
 
     def _program(self, layers: tuple[int, ...] | None, height: int, width: int) -> _Program | None:
-        """Return what runs images of this size, converting it if there is none yet; None leaves them to torch."""
+        """Return the converted network for this image size, after its conversion if needed, or None to use torch."""
         with self._lock:
             try:
                 if layers not in self._any_size:
-                    self._any_size[layers] = self._for_any_size(layers) if self._backbone.kind == "maps" else None
+                    self._any_size[layers] = (
+                        self._convert_for_all_sizes(layers) if self._backbone.kind == "maps" else None
+                    )
                 program = self._any_size[layers] or self._one_size.get((layers, height, width))
-                if program is None and len(self._one_size) < _SIZES_KEPT:
+                if program is None and len(self._one_size) < _LARGEST_SIZE_COUNT:
                     program = self._convert(layers, (height, width), (height, width), dynamic=False)
                     self._one_size[layers, height, width] = program
             except InnersightError:
-                raise  # the images are at fault, whatever runs the network
+                raise  # the images do not fit the network, so torch would fail too
             except Exception as error:
-                # Tracer, converter and compiler signal what they can't do with any type of error.
-                if not self._or_torch:
+                # The tracer, the converter and the compiler report failures by any type of error.
+                if not self._fallback:
                     raise ArgumentError(
-                        f"OpenVINO can't run {self._backbone.entry.alias}: {first_line(error)} Use runtime='torch'."
+                        f"Argument `runtime`: openvino cannot run {self._backbone.entry.alias}: {first_line(error)} "
+                        "Use runtime='torch'."
                     ) from error
                 self._failed = True
                 return None
         return program
 
-    def _for_any_size(self, layers: tuple[int, ...] | None) -> _Program | None:
+    def _convert_for_all_sizes(self, layers: tuple[int, ...] | None) -> _Program | None:
         try:
-            return self._convert(layers, _TRACED, _CHECKED, dynamic=True)
-        except Exception:  # noqa: BLE001 - the same errors as above; one size at a time is the way that is left
+            return self._convert(layers, _TRACED_SIZE, _CHECKED_SIZE, dynamic=True)
+        except Exception:  # noqa: BLE001 - the errors of `_program`; the network is then converted for each size
             return None
 
     def _convert(
@@ -131,7 +148,7 @@ class OpenVINO:
             self._backbone.check_size(*checked)
             network = self._backbone
             if not dynamic and hasattr(network.model, "set_input_size"):
-                # Its position table is interpolated by torch, once: the converted interpolation differs by 5e-3.
+                # torch interpolates the position table once. The converted interpolation differs by 5e-3.
                 network = copy.deepcopy(network)
                 model: Any = network.model
                 model.set_input_size(img_size=checked)
@@ -139,12 +156,14 @@ class OpenVINO:
             for here, there in zip(program(other), self._backbone.outputs(other, layers), strict=True):
                 error = (here - there).abs().max() / there.abs().max().clamp(min=torch.finfo(there.dtype).tiny)
                 if not error <= _TOLERANCE:
-                    raise RuntimeError(f"a layer differs from torch's by {error:.1e} of its largest value.")
+                    raise RuntimeError(
+                        f"the output of a layer differs from that of torch by {error:.1e} of its largest value."
+                    )
         return program
 
 
 class _Outputs(nn.Module):
-    """One forward with one result, as the tracer wants it."""
+    """A module with the outputs of a backbone as its forward pass, for the tracer."""
 
     def __init__(self, backbone: Backbone, layers: tuple[int, ...] | None) -> None:
         super().__init__()
@@ -156,15 +175,17 @@ class _Outputs(nn.Module):
 
 
 class _Program:
-    """A converted network, compiled; every thread has buffers of its own.
+    """A converted and compiled network. Each thread has its own buffers.
 
-    A dynamic one takes any size. A size that keeps coming is compiled for by itself, which saves a fifth of its time.
+    A dynamic one accepts all image sizes. It is compiled again for a frequent size, which saves a fifth of the time.
     """
 
     def __init__(self, network: nn.Module, example: torch.Tensor, *, dynamic: bool, threads: int) -> None:
         self._threads = threads
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tracer's, about shapes it takes for constants: the check decides
+            warnings.simplefilter(
+                "ignore"
+            )  # the tracer warns that it treats shapes as constants; the check finds errors
             self._model: Any = _load().convert_model(network, example_input=example)
         self._general = self._compile([-1, 3, -1, -1] if dynamic else [-1, *example.shape[1:]])
         self._dynamic = dynamic
@@ -177,7 +198,7 @@ class _Program:
         request = self._request(images.shape)
         array = images.detach().contiguous().numpy()
         results = request.infer({0: array}, share_inputs=True, share_outputs=True)
-        # Copied, since the next call writes into the same memory.
+        # The next call writes into the same memory, so the results are copied.
         return tuple(torch.from_numpy(results[index]).clone() for index in range(len(results)))
 
     def _request(self, shape: torch.Size) -> Any:
@@ -194,14 +215,14 @@ class _Program:
             return self._special.get(shape, self._general)
         with self._lock:
             self._seen[shape] += 1
-            if self._seen[shape] == _OFTEN and len(self._special) < _SIZES_KEPT:
+            if self._seen[shape] == _USES_BEFORE_COMPILATION and len(self._special) < _LARGEST_SIZE_COUNT:
                 self._special[shape] = self._compile(list(shape))
             return self._special.get(shape, self._general)
 
     def _compile(self, shape: list[int]) -> Any:
         model = self._model.clone()
         model.reshape(shape)
-        # One stream a thread: images are scored side by side, each by one thread, which wastes least.
+        # One stream per thread: several images are scored at the same time, each by one thread.
         options = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": self._threads,
@@ -218,7 +239,7 @@ def _load() -> Any:
 
 @contextmanager
 def _without_telemetry() -> Iterator[None]:
-    """Keep OpenVINO's first import from reporting its use to a server: without that module it uses a stub."""
+    """Prevent the first import of OpenVINO from reporting its use to a server. Without the module it uses a stub."""
     if "openvino" in sys.modules:
         yield
         return
@@ -227,3 +248,16 @@ def _without_telemetry() -> Iterator[None]:
         yield
     finally:
         del sys.modules["openvino_telemetry"]
+
+
+@RUNTIMES.register("openvino")
+def _start_openvino(backbone: Backbone, precision: str, device: torch.device, *, fallback: bool) -> OpenVINO:
+    if device.type != "cpu" or precision != "fp32":
+        raise ArgumentError(
+            f"Argument `runtime`: openvino computes in fp32 on a CPU, but got {precision} on {device}. Use torch."
+        )
+    if importlib.util.find_spec("openvino") is None:
+        raise ArgumentError(
+            "Argument `runtime`: openvino is not installed. Run: pip install 'innersight[openvino]', or use torch."
+        )
+    return OpenVINO(backbone, fallback=fallback)
