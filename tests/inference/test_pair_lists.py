@@ -1,7 +1,9 @@
-"""Lists are read as streams, every column kept, and nothing in them is guessed."""
+"""Lists of pairs are read row by row with all columns. A row that can't be scored carries its error."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pyarrow
@@ -10,7 +12,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from innersight.errors import ArgumentError
-from innersight.inference.pair_lists import open_list, pair_folders
+from innersight.inference.pair_lists import list_rows, open_list, pair_folders
 
 
 def write(path: Path, text: str) -> Path:
@@ -25,12 +27,14 @@ def test_csv_json_lines_and_parquet_give_the_same_rows_with_all_columns(tmp_path
         '{"reference": "a.png", "distorted": "b.png", "note, long": "x \\"y\\""}\n\n'
         '{"reference": "ü.png", "distorted": "c.png", "note, long": ""}\n',
     )
-    parquet.write_table(pyarrow.Table.from_pylist(list(open_list(lines).rows())), columnar := tmp_path / "a.parquet")
+    parquet.write_table(
+        pyarrow.Table.from_pylist([row.values for row in open_list(lines).rows()]), columnar := tmp_path / "a.parquet"
+    )
     for path in (table, lines, columnar):
         opened = open_list(path)
         rows = list(opened.rows())
         assert rows == list(opened.rows())
-        assert rows[0] == {"reference": "a.png", "distorted": "b.png", "note, long": 'x "y"'}
+        assert rows[0].values == {"reference": "a.png", "distorted": "b.png", "note, long": 'x "y"'}
         assert opened.paths(rows[1]) == (tmp_path / "ü.png", tmp_path / "c.png")
 
 
@@ -43,7 +47,7 @@ def test_a_parquet_list_that_is_damaged_or_without_its_library_is_one_clear_erro
         open_list(path)
 
 
-def test_columns_have_the_names_that_are_said(tmp_path: Path) -> None:
+def test_the_names_of_the_two_columns_can_be_chosen(tmp_path: Path) -> None:
     opened = open_list(write(tmp_path / "a.csv", "ref,dis\na.png,b.png\n"), "ref", "dis")
     assert opened.paths(next(opened.rows())) == (tmp_path / "a.png", tmp_path / "b.png")
 
@@ -67,15 +71,17 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
             "ref,distorted\na,b\n",
             r"line 2: no 'reference'; there is \(ref, distorted\)\. Name the columns with",
         ),
-        ("a.csv", "reference,distorted\na\n", "line 2: more or fewer cells than the header has"),
-        ("a.csv", "reference,distorted\na,b,c\n", "line 2: more or fewer cells than the header has"),
+        ("a.csv", "reference,distorted\na\n", "line 2: more or fewer cells than the 2 of the header"),
+        ("a.csv", "reference,distorted\na,b,c\n", "line 2: more or fewer cells than the 2 of the header"),
         ("a.csv", "reference,distorted\n,b\n", "line 2: no 'reference'"),
-        ("a.jsonl", "[1]\n", "line 1: not a JSON object"),
+        ("a.jsonl", "[1]\n", "line 1: the line must be a JSON object"),
         ("a.jsonl", '{"reference": 1, "distorted": "b"}\n', "line 1: no 'reference'"),
         ("a.jsonl", "{reference}\n", "can't be read as jsonl"),
     ],
 )
-def test_what_is_no_list_is_said_with_the_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+def test_a_list_without_a_row_that_can_be_scored_is_refused_with_the_line(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
     with pytest.raises(ArgumentError, match=message):
         open_list(write(tmp_path / name, text))
 
@@ -118,6 +124,60 @@ class TestFolders:
             pair_folders(folders[0], tmp_path / "empty")
 
 
-def test_a_path_with_a_nul_byte_is_one_clear_error_fault_33(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="line 2: the path in 'distorted' holds a NUL byte"):
-        open_list(write(tmp_path / "a.csv", "reference,distorted\na.png,b\0.png\n"))
+@pytest.mark.parametrize(
+    ("name", "row", "said"),
+    [
+        ("a.csv", "a.png,b\0.png\n", "a path must not hold a NUL byte, but 'distorted' does. Correct that path."),
+        ("a.csv", ",b.png\n", "no 'reference'; there is (reference, distorted)"),
+        ("a.csv", "a.png\n", "more or fewer cells"),
+        ("a.jsonl", '{"reference": "a.png", "distorted": NaN}\n', "numbers must be finite"),
+        ("a.jsonl", '{"reference": "a.png"}\n', "no 'distorted'; there is (reference)"),
+        ("a.jsonl", '{"reference": "a.png", "distorted": 5}\n', "no 'distorted'"),
+        ("a.jsonl", '{"reference": "a\\u0000.png", "distorted": "b.png"}\n', "must not hold a NUL byte"),
+        ("a.jsonl", "7\n", "must be a JSON object"),
+    ],
+)
+def test_a_row_that_cannot_be_scored_carries_its_error_fault_33(tmp_path: Path, name: str, row: str, said: str) -> None:
+    """Also if it is the first row."""
+    head, good = ("reference,distorted\n", "a.png,b.png\n")
+    if name.endswith("jsonl"):
+        head, good = "", '{"reference": "a.png", "distorted": "b.png"}\n'
+    opened = open_list(write(tmp_path / name, head + row + good + row + good))
+    rows = list(opened.rows())
+    assert [row.error is None for row in rows] == [False, True, False, True]
+    assert said in str(rows[0].error)
+    assert f"{name}', line {rows[0].number}: " in str(rows[0].error)
+    assert opened.first_paths() == opened.paths(rows[3]) == (tmp_path / "a.png", tmp_path / "b.png")
+    assert opened.columns() == ["reference", "distorted"]
+    with pytest.raises(ArgumentError) as error:
+        open_list(write(tmp_path / f"bad-{name}", head + row))
+    assert said in str(error.value)
+
+
+def test_a_list_in_memory_names_the_row_fault_33() -> None:
+    pairs = list_rows([{"reference": "a", "distorted": ""}, {"reference": "a", "distorted": "b"}])
+    assert [row.error is None for row in pairs.rows()] == [False, True]
+    assert "Row 1: no 'distorted'; there is (reference, distorted)" in str(next(pairs.rows()).error)
+    with pytest.raises(ArgumentError, match=r"The list has no rows\. Add at least one pair"):
+        list_rows([]).first_paths()
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are Unicode on this system")
+def test_a_file_name_that_is_not_utf_8_is_the_error_of_its_row_fault_20(tmp_path: Path) -> None:
+    for folder in ("ref", "dis"):
+        (tmp_path / folder).mkdir()
+        for name in (b"\xff.png", b"b.png"):
+            (tmp_path / folder / os.fsdecode(name)).touch()
+    good, bad = pair_folders(tmp_path / "ref", tmp_path / "dis").rows()
+    assert good.error is None
+    assert "Row 2: text must be valid UTF-8, but column 'reference' holds" in str(bad.error)
+    assert str(bad.values["reference"]).endswith(r"\udcff.png")
+
+
+def test_a_list_that_changes_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "reference,distorted\na,b\n")
+    opened = open_list(path)
+    opened.refuse_changed()
+    write(path, "reference,distorted\nc,d\n")
+    with pytest.raises(ArgumentError, match=r"a\.csv' changed while its pairs were scored\. Use --overwrite"):
+        opened.refuse_changed()

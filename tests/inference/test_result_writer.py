@@ -1,4 +1,4 @@
-"""The journal keeps what is done; the output is whole or not there."""
+"""The output keeps all columns of the list, appears complete or not at all, and is checked before the work."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pytest
 from pyarrow import parquet
 
 from innersight.errors import ArgumentError
-from innersight.inference.pair_lists import open_list
+from innersight.inference.extractor import RowScore
+from innersight.inference.journal import Journal
+from innersight.inference.pair_lists import list_rows, open_list
 from innersight.inference.result_writer import check_output, write_results
-from journals import ROWS, written
+from journals import ROWS, RUN, written
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -29,7 +31,7 @@ def test_every_column_is_kept_and_every_score_to_its_last_digit(tmp_path: Path, 
     (tmp_path / "list.csv").write_text('reference,distorted,note\na,b,"x, y"\nc,d,\ne,f,ü\n', encoding="utf-8")
     pairs = open_list(tmp_path / "list.csv")
     out = tmp_path / f"out.{suffix}"
-    assert write_results(out, pairs, written(out), ["lite"], with_layers=False) == 1
+    assert write_results(out, pairs, written(out), ["lite"], with_layers=False).failed == 1
     rows = read_rows(out)
     assert [row["note"] for row in rows] == ["x, y", "", "ü"]
     assert [float(row["score"]) for row in (rows[0], rows[2])] == [0.1, 1 / 3]
@@ -81,21 +83,124 @@ def test_rows_of_different_columns_keep_them_all(tmp_path: Path) -> None:
         assert rows[1]["b"] in ("[1, 2]", [1, 2])
 
 
-def test_columns_that_parquet_cannot_hold_are_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_columns_that_parquet_cannot_hold_are_refused_before_the_work_fault_33(tmp_path: Path) -> None:
     (tmp_path / "list.jsonl").write_text(
         "".join(json.dumps({"reference": "r", "distorted": "d", "a": value}) + "\n" for value in (1, "text", 2))
     )
-    out = tmp_path / "out.parquet"
     with pytest.raises(ArgumentError, match=r"don't fit the types of Parquet: .* Write \.csv or \.jsonl\."):
-        write_results(out, open_list(tmp_path / "list.jsonl"), written(out), ["lite"], with_layers=False)
-    assert not out.exists()
+        check_output(tmp_path / "out.parquet", open_list(tmp_path / "list.jsonl"), ["score", "error"])
+    assert [path.name for path in tmp_path.iterdir()] == ["list.jsonl"]
 
 
-def test_an_output_that_will_not_do_is_refused_before_the_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", ["1" * 30, "{}"])
+def test_values_that_parquet_cannot_hold_are_refused_before_the_work_fault_33(tmp_path: Path, value: str) -> None:
+    (tmp_path / "list.jsonl").write_text('{"reference": "r", "distorted": "d", "a": ' + value + "}\n")
+    with pytest.raises(ArgumentError, match=r"don't fit the types of Parquet: .* Write \.csv or \.jsonl\.") as error:
+        check_output(tmp_path / "out.parquet", open_list(tmp_path / "list.jsonl"), ["score", "error"])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_cannot_hold_is_refused_before_the_work_fault_33(tmp_path: Path, value: float) -> None:
+    table = {"reference": ["a", "c", "e"], "distorted": ["b", "d", "f"], "mos": [1.0, value, 3.0]}
+    parquet.write_table(pyarrow.table(table), tmp_path / "list.parquet")
+    pairs = open_list(tmp_path / "list.parquet")
+    with pytest.raises(
+        ArgumentError, match=r"Row 2: JSON has no NaN and no infinity, but column 'mos' holds one\. Wri"
+    ):
+        check_output(tmp_path / "out.jsonl", pairs, ["score", "error"])
+    for suffix in ("csv", "parquet"):
+        check_output(tmp_path / f"out.{suffix}", pairs, ["score", "error"])
+        write_results(tmp_path / f"out.{suffix}", pairs, written(tmp_path / f"out.{suffix}"), ["lite"], False)
+        assert str(float(read_rows(tmp_path / f"out.{suffix}")[1]["mos"])) == str(value)
+
+
+@pytest.mark.parametrize(
+    "content", [b'reference,distorted\na,b\nc,"d\n', b'reference,distorted\na,b\nc,"' + b"d" * 200_000 + b'"\n']
+)
+def test_a_list_that_cannot_be_parsed_to_its_end_is_refused_before_the_work_fault_33(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "list.csv").write_bytes(content)
+    with pytest.raises(ArgumentError, match=r"list\.csv', line 3: can't be read as csv: "):
+        check_output(tmp_path / "out.csv", open_list(tmp_path / "list.csv"), ["score", "error"])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_invalid_rows_and_text_are_written_in_every_format_fault_20(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "list.csv").write_bytes(b"reference,distorted,note\na,b,\xff\nc\ne,f,x\n")
+    pairs = open_list(tmp_path / "list.csv")
+    out = tmp_path / f"out.{suffix}"
+    check_output(out, pairs, ["score", "error"])
+    written(out)
+    journal = Journal(out, RUN, resume=True, overwrite=False)
+    journal.add(1, RowScore({}, {}, "No such file: '\udcff.png'"))
+    journal.close()
+    record = write_results(out, pairs, journal, ["lite"], with_layers=False)
+    assert (record.rows, record.failed) == (3, 1)
+    rows = read_rows(out)
+    assert [row["reference"] for row in rows] == ["a", "c", "e"]
+    assert [row["note"] or "" for row in rows] == [r"\udcff", "", "x"]
+    assert rows[1]["error"] == r"No such file: '\udcff.png'"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_text_comes_back_as_it_is_in_the_list_fault_45(tmp_path: Path, suffix: str) -> None:
+    """Cells that a spreadsheet can run as formulas too, and carriage returns."""
+    notes = ["=1+1", "-1.5", "+x", "@SUM(A1)", "'=1", "a\rb", "a\r\nb", "\ta", '"', " x "]
+    pairs = list_rows({"reference": "=r", "distorted": "-d", "note": note} for note in notes)
+    out = tmp_path / f"out.{suffix}"
+    journal = Journal(out, RUN, resume=False, overwrite=False)
+    for row in range(len(notes)):
+        journal.add(row, RowScore({"lite": 0.5}, {}, None))
+    write_results(out, pairs, journal, ["lite"], with_layers=False)
+    journal.close()
+    assert [row["note"] for row in read_rows(out)] == notes
+    assert {(row["reference"], row["distorted"]) for row in read_rows(out)} == {("=r", "-d")}
+
+
+def test_lists_of_dates_are_text_in_csv_and_json_lines(tmp_path: Path) -> None:
+    days = [[datetime.date(2026, 11, 23)]] * 3
+    table = pyarrow.table({"reference": ["a", "c", "e"], "distorted": ["b", "d", "f"], "days": days})
+    parquet.write_table(table, tmp_path / "list.parquet")
+    pairs = open_list(tmp_path / "list.parquet")
+    for suffix, expected in (("csv", '["2026-11-23"]'), ("jsonl", ["2026-11-23"])):
+        out = tmp_path / f"out.{suffix}"
+        check_output(out, pairs, ["score", "error"])
+        write_results(out, pairs, written(out), ["lite"], with_layers=False)
+        assert read_rows(out)[0]["days"] == expected
+
+
+def test_a_list_that_changed_during_the_run_gives_no_output(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("reference,distorted\na,b\nc,d\ne,f\n")
+    pairs = open_list(path)
+    path.write_text("reference,distorted\ne,f\nc,d\na,b\n")
+    journal = written(tmp_path / "out.csv")
+    with pytest.raises(ArgumentError, match=r"list\.csv' changed while its pairs were scored"):
+        write_results(tmp_path / "out.csv", pairs, journal, ["lite"], with_layers=False)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_record_depends_on_the_state_of_each_image_fault_36(tmp_path: Path) -> None:
+    pairs = list_rows({"reference": "r", "distorted": "d"} for _ in range(3))
+    digests = set()
+    for number, changed in enumerate([None, 0, 2]):
+        out = tmp_path / f"{number}.csv"
+        journal = written(out)
+        if changed is not None:
+            journal = Journal(out, RUN, resume=True, overwrite=False)
+            journal.add(changed, RowScore({"lite": 0.5}, {}, None), (0, 0, 0, 0))
+            journal.close()
+        digests.add(write_results(out, pairs, journal, ["lite"], with_layers=False).files)
+    assert len(digests) == 3
+
+
+def test_an_output_that_cannot_be_used_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("reference,distorted,score\na,b,1\n")
     pairs = open_list(tmp_path / "list.csv")
     for name, columns, message in (
-        ("out.txt", [], r"one of \(\.csv, \.jsonl, \.parquet\), but got"),
+        ("out.txt", [], r"The output file must be one of \(\.csv, \.jsonl, \.parquet\), but got"),
         ("none/out.csv", [], "no folder"),
         ("list.csv", [], "would replace the list"),
         ("out.csv", ["score", "error"], "has a column 'score' already"),

@@ -1,29 +1,31 @@
-"""A list of pairs to a file of scores, resumable."""
+"""Score a list of pairs into a file. An interrupted run can be resumed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from innersight.errors import ImageError
+from innersight.errors import ArgumentError, ImageError
+from innersight.inference.extractor import RowScore
 from innersight.inference.feature_cache import FeatureCache
-from innersight.inference.journal import Journal, journal_of, read_record, write_record
+from innersight.inference.journal import FileStates, Journal, file_states, write_record
 from innersight.inference.pair_lists import PairList
-from innersight.inference.planner import Auto, Engine
-from innersight.inference.result_writer import check_output, result_columns, write_results
+from innersight.inference.planner import Auto, Engine, Row
+from innersight.inference.result_writer import StatesDigest, check_output, result_columns, write_results
+from innersight.io.tables import TableRow
 from innersight.metrics.combined import AnyMetric
 from innersight.preprocess.perturbation import Perturbation
 
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """What a run did.
+    """Row counts of a finished run.
 
     Attributes:
-        rows: Rows in the output.
-        resumed: How many of them an earlier run had done.
-        failed: Rows with an error.
+        rows: Number of rows in the output.
+        resumed: Number of rows whose result comes from an earlier run.
+        failed: Number of rows with an error.
     """
 
     rows: int
@@ -47,33 +49,43 @@ def score_list(
     perturbation: Perturbation | None = None,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> BatchOutcome:
-    """Score a list and write its rows with `score` and `error`, in order, all columns kept.
+    """Score a list and write its rows with `score` and `error`, in order, with all columns of the list.
 
-    Rows are journaled as they are done. Killed or interrupted, the run goes on with `resume=True`, and its output
-    equals that of a run that was not.
+    A row that can't be scored gets its reason in `error`, and the run continues. Each finished row is kept in a journal
+    beside the output. After a kill or an interruption, `resume=True` continues the run.
+
+    A resumed run compares the size and the modification time of the two images of each finished row with those that
+    they had when the row was started. If one of them has changed, the row is scored again. So an image that was
+    missing or damaged can be repaired before the run is resumed. The output is the same file that an uninterrupted run
+    with the same settings writes. `workers` and `batch_size` can differ between the two: they change a score by
+    rounding only, by less than 1e-5. Images must not change while a run is active.
+
+    If the run to resume is already complete, its output stays as it is. If an image has changed since, that is an
+    error.
 
     Args:
-        pairs: From `open_list` or `pair_folders`.
-        metrics: Ready metrics by name; one gives `score`, several give `score_NAME`.
-        out: A .csv, .jsonl or .parquet file; it appears when all rows are done, and `OUT.run.json` with it, which holds
-            what decided the scores.
-        resume: Go on from an earlier run of the same list, configuration and weights.
-        overwrite: Drop an earlier run.
-        with_layers: Write `per_layer` too.
-        fail_fast: Stop at the first pair that can't be scored.
-        memory_limit: See `innersight.score_pairs`, like all that follows.
-        workers: See there.
-        batch_size: See there.
-        cache: See there.
-        perturbation: What happens to the images once they are read.
-        on_row: Called with the number of rows done after each.
+        pairs: The list, from `open_list` or `pair_folders`.
+        metrics: Metrics by name. One metric gives the column `score`, several give `score_NAME` each.
+        out: A .csv, .jsonl or .parquet file. It appears when all rows are finished, with `OUT.run.json`, which holds
+            everything that decided the scores. See `write_results` for what each format can hold.
+        resume: Continue an earlier run of the same list, settings and weights.
+        overwrite: Delete an earlier run and its output.
+        with_layers: Also write `per_layer`, the part of each layer in the score.
+        fail_fast: Stop at the first row that can't be scored.
+        memory_limit: Memory for images and features, in bytes; 2 GiB by default. The networks come on top.
+        workers: Number of threads that read and score. `auto`: as many as torch uses on a CPU.
+        batch_size: Number of images that go through the network together. `auto`: 1 on a CPU, 16 on a GPU.
+        cache: On-disk cache of features from earlier runs, or None.
+        perturbation: Change of the images after they are read, or None.
+        on_row: Called with the number of finished rows after each row.
 
     Returns:
         The counts.
 
     Raises:
-        ArgumentError: If the list or the output won't do, or the run to resume was another.
-        ImageError: With `fail_fast`, the first pair's error.
+        ArgumentError: If the list or the output can't be used, or if the run to resume had other settings, another
+            list or, when complete, other images.
+        ImageError: With `fail_fast`, the error of the first row that can't be scored.
     """
     out = Path(out)
     check_output(out, pairs, result_columns(list(metrics), with_layers))
@@ -86,28 +98,61 @@ def score_list(
         cache=cache,
         perturbation=perturbation,
     )
-    engine.warm_up(pairs.paths(next(iter(pairs.rows())))[0])  # decides the runtime, which is part of the record
+    engine.warm_up(pairs.first_paths()[0])  # it chooses the runtime, which is part of the record
     run = {
         "list": pairs.digest,
         "metrics": {name: metric.describe() for name, metric in metrics.items()},
         "per_layer": with_layers,
         "perturbation": None if perturbation is None else str(perturbation),
     }
-    if resume and not journal_of(out).exists() and (finished := read_record(out, run)) is not None:
-        return BatchOutcome(finished[0], *finished)
     journal = Journal(out, run, resume=resume, overwrite=overwrite)
-    resumed = journal.done
+    if (finished := journal.finished) is not None:
+        journal.remove()
+        if finished.files != _digest_of_states(pairs):
+            raise ArgumentError(
+                f"Images of the list changed since '{out}' was written. Use --overwrite to score them again."
+            )
+        return BatchOutcome(finished.rows, finished.rows, finished.failed)
+    started: dict[int, FileStates] = {}  # of the rows that the engine has taken
+
+    def finish(row: int, result: RowScore) -> None:
+        if result.error is not None and fail_fast:
+            raise ImageError(f"Row {row + 1}: {result.error}")
+        journal.add(row, result, started.pop(row))
+        on_row(journal.done)
+
+    def rows() -> Iterator[Row]:
+        for row, listed in enumerate(pairs.rows()):
+            if row in journal:
+                continue
+            started[row] = _states(pairs, listed)  # before the images are read, so that no change is missed
+            if listed.error is None:
+                yield row, *pairs.paths(listed)
+            else:
+                finish(row, RowScore({}, {}, listed.error))
+
     try:
-        rows = ((row, *pairs.paths(values)) for row, values in enumerate(pairs.rows()) if row not in journal)
-        for row, result in engine.run(rows):
-            if result.error is not None and fail_fast:
-                raise ImageError(f"Row {row + 1}: {result.error}")
-            journal.add(row, result)
-            on_row(journal.done)
-        failed = write_results(out, pairs, journal, list(metrics), with_layers)
-        write_record(out, run, journal.done, failed)
+        for row, listed in enumerate(pairs.rows() if journal.done else ()):
+            if row in journal and journal.files_of(row) != _states(pairs, listed):
+                journal.drop(row)
+        resumed = journal.done
+        for row, result in engine.run(rows()):
+            finish(row, result)
+        record = write_results(out, pairs, journal, list(metrics), with_layers)
+        write_record(out, run, record)
     except BaseException:
         journal.close()
         raise
     journal.remove()
-    return BatchOutcome(journal.done, resumed, failed)
+    return BatchOutcome(record.rows, resumed, record.failed)
+
+
+def _states(pairs: PairList, row: TableRow) -> FileStates:
+    return () if row.error is not None else file_states(pairs.paths(row))
+
+
+def _digest_of_states(pairs: PairList) -> str:
+    digest = StatesDigest()
+    for row in pairs.rows():
+        digest.add(_states(pairs, row))
+    return digest.hexdigest()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import count
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, TypeAlias
 
 from innersight.errors import ArgumentError
 from innersight.inference.extractor import RowScore
@@ -19,79 +20,142 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-_MOST_ROWS = 1 << 28  # of a list; a journal that names a later row is damaged
+FileStates: TypeAlias = tuple[int | None, ...]
+"""Size in bytes and modification time in nanoseconds of each file of a row; None for a file that can't be found."""
+
+_MAX_ROWS = 1 << 28  # of a list; a journal that names a later row is damaged
 _SHOWN = 60  # characters of a value that an error shows
 
 
-class Journal:
-    """The finished rows of a run, in the order they were done, one JSON line each behind a line that says which run.
+@dataclass(frozen=True)
+class RunRecord:
+    """The facts about a finished output that `OUT.run.json` keeps.
 
-    A row counts once its line is whole, so that whatever moment the process is killed at, nothing is lost but the rows
-    it was at. It lies beside the output as `OUT.journal` until the output is whole.
+    Attributes:
+        rows: The number of rows in the output.
+        failed: The number of rows with an error.
+        files: SHA-256 of the sizes and modification times of all images, in the order of the list: `sha256:...`.
+    """
+
+    rows: int
+    failed: int
+    files: str
+
+
+def file_states(paths: Sequence[Path]) -> FileStates:
+    """Return the size and the modification time of files.
+
+    The two show that an image was replaced or edited, and cost microseconds. A content digest would cost a second
+    reading of every image. A change that keeps both the size and the time in nanoseconds is not detected.
+
+    Args:
+        paths: The files; links are followed.
+
+    Returns:
+        Two numbers for each file.
+
+    Example:
+        >>> path = getfixture("tmp_path") / "a.png"
+        >>> _ = path.write_bytes(b"12345")
+        >>> file_states([path])[0], file_states([path / "none"])
+        (5, (None, None))
+    """
+    states: list[int | None] = []
+    for path in paths:
+        try:
+            facts = path.stat()
+        except (OSError, ValueError):
+            states += [None, None]
+        else:
+            states += [facts.st_size, facts.st_mtime_ns]
+    return tuple(states)
+
+
+class Journal:
+    """The finished rows of a run, one JSON line each, in a file `OUT.journal` beside the output.
+
+    The first line describes the run. Each later line holds the number of a row, its scores or its error, and the state
+    of its image files. A row counts once its line is complete, so a kill at any moment loses only the rows in progress.
+    If a row has several lines, the last one counts.
+
+    The journal is locked while it is open. Existing files are checked under the lock, so that two processes can't start
+    to write the same output.
 
     Args:
         out: The output file.
-        run: What decides the scores, JSON types; a journal of another run is refused.
-        resume: Go on from the journal that is there.
-        overwrite: Drop what is there.
+        run: Everything that decides the scores, as JSON types. The value of "metrics" is a mapping by metric name.
+        resume: Continue from the journal or the output that exists. Without one, start a new run.
+        overwrite: Delete an earlier journal, and later replace an earlier output.
+
+    Attributes:
+        path: The journal file.
+        finished: The record of the output if `resume` finds it complete, else None.
 
     Raises:
-        ArgumentError: If another process writes the journal, if there is an output or a journal and neither option is
-            given, if both are, or if the journal to resume is damaged or of another run; it says where or what.
+        ArgumentError: If another process writes the journal; if an output or a journal exists and neither option is
+            given; if both options are given; if the journal is damaged, or belongs to a run with other settings.
     """
 
     def __init__(self, out: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         if resume and overwrite:
             raise ArgumentError("Options --resume and --overwrite exclude each other.")
         self.path = journal_of(out)
+        self.finished: RunRecord | None = None
         self._run = run
         self._lines = _Lines()
-        if not resume and not overwrite:
-            for path in (out, self.path):
-                if path.exists():
-                    raise ArgumentError(f"'{path}' is there already: --resume goes on from it, --overwrite drops it.")
-        going_on = resume and self.path.exists()
-        self._file, self._lock = _open_alone(self.path, "r+b" if going_on else "ab")
+        self._file, self._lock = _open_locked(self.path)
         try:
-            whole = self._check() if going_on else 0
-            if self._file.seek(0, os.SEEK_END) != whole:
-                self._file.truncate(whole)
-                self._file.seek(whole)
-            if not going_on:
-                self._write(run)
+            size = self._file.seek(0, os.SEEK_END)
+            self._start(out, size, resume, overwrite)
         except BaseException:
+            if os.fstat(self._file.fileno()).st_size == 0:
+                self.remove()  # an empty journal holds no progress
             self.close()
             raise
 
+    def _start(self, out: Path, size: int, resume: bool, overwrite: bool) -> None:
+        if not resume and not overwrite:
+            for path, exists in ((out, out.exists()), (self.path, size > 0)):
+                if exists:
+                    raise ArgumentError(f"'{path}' is there already: --resume goes on from it, --overwrite drops it.")
+        whole = 0
+        if resume and size > 0:
+            whole = self._check()
+        elif resume:
+            self.finished = read_record(out, self._run)
+        if whole < size:
+            self._file.truncate(whole)
+        self._file.seek(whole)
+        if whole == 0 and self.finished is None:
+            self._file.write(_line_of(self._run))
+            self._file.flush()
+
     @property
     def done(self) -> int:
-        """Rows that are finished."""
+        """The number of finished rows."""
         return self._lines.count
 
     def __contains__(self, row: int) -> bool:
         """Tell whether a row is finished."""
         return self._lines.find(row) is not None
 
-    def _write(self, value: Mapping[str, Any]) -> int:
-        start = self._file.tell()
-        self._file.write((json.dumps(value, allow_nan=False) + "\n").encode())
-        self._file.flush()
-        return start
-
     def _check(self) -> int:
-        """Compare the first line with this run; return where the last whole line ends."""
+        """Compare the first line with this run; return the position after the last complete line."""
         whole = 0
-        with self.path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                if whole == 0:
-                    _refuse_another_run(self._read_line(line, 1), self._run, self.path)
-                else:
-                    self._lines.add(self._read_row(line, self.done + 2)[0], whole)
-                whole += len(line)
-        if whole == 0:
-            raise ArgumentError(f"'{self.path}' holds no run to resume: use --overwrite.")
+        self._file.seek(0)
+        for number, line in enumerate(self._file, start=1):
+            if not line.endswith(b"\n"):
+                if number == 1 and not _line_of(self._run).startswith(line):
+                    raise ArgumentError(
+                        f"'{self.path}', line 1: the line is cut off, and is not the start of the line that this run "
+                        "writes. Start again with --overwrite."
+                    )
+                break  # a kill or a full disk cut this line off
+            if number == 1:
+                _refuse_other_run(self._read_line(line, 1), self._run, self.path)
+            else:
+                self._lines.add(self._read_row(line, number)[0], whole)
+            whole += len(line)
         return whole
 
     def _read_line(self, line: bytes, number: int) -> dict[str, Any]:
@@ -103,48 +167,89 @@ class Journal:
             raise self._damaged(number)
         return value
 
-    def _read_row(self, line: bytes, number: int) -> tuple[int, RowScore]:
+    def _read_row(self, line: bytes, number: int) -> tuple[int, RowScore, FileStates]:
         value = self._read_line(line, number)
-        row, error = value.get("row"), value.get("error")
+        row, error, files = value.get("row"), value.get("error"), value.get("files")
         scores, layers = value.get("scores"), value.get("per_layer")
+        names = set(self._run.get("metrics", ())) if error is None else set()
         if (
             type(row) is not int
-            or not 0 <= row < _MOST_ROWS
-            or row in self
+            or not 0 <= row < _MAX_ROWS
             or not isinstance(scores, dict)
+            or set(scores) != names
+            or not all(map(_is_finite, scores.values()))
             or not isinstance(layers, dict)
-            or not (error is None or isinstance(error, str))
+            or set(layers) != (names if self._run.get("per_layer") else set())
+            or not all(isinstance(values, list) and all(map(_is_finite, values)) for values in layers.values())
+            or not (error is None or (isinstance(error, str) and error))
+            or not isinstance(files, list)
+            or not all(state is None or type(state) is int for state in files)
         ):
             raise self._damaged(number)
-        return row, RowScore(scores, layers, error)
+        return row, RowScore(scores, layers, error), tuple(files)
 
     def _damaged(self, number: int) -> ArgumentError:
         return ArgumentError(
-            f"'{self.path}', line {number}: each line has to be one that a run wrote, but this one is damaged or of "
-            "something else. Remove that line and use --resume, or start anew with --overwrite."
+            f"'{self.path}', line {number}: the line must be one that a run of these metrics wrote, but it is damaged "
+            "or has other content. Remove that line and use --resume, or start again with --overwrite."
             if number > 1
-            else f"'{self.path}', line 1: has to say which run the journal is of, but it is damaged or of something "
-            "else. Start anew with --overwrite."
+            else f"'{self.path}', line 1: the line must describe a run, but it is damaged or has other content. Start "
+            "again with --overwrite."
         )
 
-    def add(self, row: int, result: RowScore) -> None:
-        """Keep the result of one more row, by its number from 0."""
-        values = {"scores": dict(result.scores), "per_layer": dict(result.per_layer), "error": result.error}
-        self._lines.add(row, self._write({"row": row, **values}))
+    def add(self, row: int, result: RowScore, files: FileStates = ()) -> None:
+        """Write the result of a row. It replaces an earlier result of that row.
 
-    def results(self) -> Iterator[RowScore]:
-        """Walk through the finished rows in the list's order, up to the first that is missing."""
+        Args:
+            row: The number of the row, from 0.
+            result: Its scores or its error.
+            files: The state of its image files before they were read, from `file_states`; empty if none was read.
+        """
+        values = {"scores": dict(result.scores), "per_layer": dict(result.per_layer), "error": result.error}
+        line = _line_of({"row": row, **values, "files": files})
+        start = self._file.tell()
+        self._file.write(line)
+        self._file.flush()
+        self._lines.add(row, start)
+
+    def drop(self, row: int) -> None:
+        """Count a finished row as not finished, so that it is scored again."""
+        self._lines.drop(row)
+
+    def results(self) -> Iterator[tuple[RowScore, FileStates]]:
+        """Read the finished rows in the order of the list, up to the first row that is not finished.
+
+        Yields:
+            The result of a row, and the state of its image files.
+        """
+        row = 0
         with self.path.open("rb") as file:
-            for row in count():
-                start = self._lines.find(row)
-                if start is None:
-                    return
-                file.seek(start)
-                values = json.loads(file.readline())
-                yield RowScore(values["scores"], values["per_layer"], values["error"])
+            while (start := self._lines.find(row)) is not None:
+                yield self._read_at(file, start)
+                row += 1
+
+    def files_of(self, row: int) -> FileStates:
+        """Return the state that the image files of a finished row had when they were read.
+
+        Raises:
+            KeyError: If the row is not finished.
+        """
+        start = self._lines.find(row)
+        if start is None:
+            raise KeyError(row)
+        end = self._file.tell()
+        try:
+            return self._read_at(self._file, start)[1]
+        finally:
+            self._file.seek(end)
+
+    def _read_at(self, file: IO[bytes], start: int) -> tuple[RowScore, FileStates]:
+        file.seek(start)
+        values = json.loads(file.readline())
+        return RowScore(values["scores"], values["per_layer"], values["error"]), tuple(values["files"])
 
     def close(self) -> None:
-        """Leave the journal for a later resume; a line that a full disk cut off counts as not done."""
+        """Close the file and keep it for a later resume. A line that a full disk cut off does not count as finished."""
         with suppress(OSError):
             self._file.close()
         if self._lock is not None:
@@ -152,43 +257,48 @@ class Journal:
             self._lock = None
 
     def remove(self) -> None:
-        """Drop the journal: the output is whole."""
+        """Delete the journal. Call it when the output is complete."""
         if fcntl is None:
             with suppress(OSError):
-                self._file.close()  # Windows keeps a file that is open
-        self.path.unlink(missing_ok=True)  # before the lock is given up: it is this run's journal
+                self._file.close()  # Windows can't delete an open file
+        self.path.unlink(missing_ok=True)  # while the lock is held: later the path may belong to another run
         self.close()
 
 
-def _open_alone(path: Path, mode: Literal["r+b", "ab"]) -> tuple[IO[bytes], Path | None]:
-    """Open a journal that no other process has open; the lock ends with the file, or is the file that is returned."""
-    used = ArgumentError(
-        f"'{path}' is in use: one run at a time can write an output. Wait until the other run ends, or name another "
-        "output."
-    )
-    try:
-        file = path.open(mode)
-    except FileNotFoundError:
-        if mode == "r+b":
-            raise used from None  # the other run ended and removed it a moment ago
-        raise
+def _is_finite(value: object) -> bool:
+    return type(value) is int or (isinstance(value, float) and math.isfinite(value))
+
+
+def _line_of(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, allow_nan=False) + "\n").encode()
+
+
+def _open_locked(path: Path) -> tuple[IO[bytes], Path | None]:
+    """Open a journal for reading and writing, and lock it; create it if it is missing.
+
+    Returns:
+        The file, and the lock file where the file system has no locks. Without a lock file, closing the file unlocks.
+    """
+    used = f"'{path}' is in use: one run at a time can write an output."
+    wait = "Wait until the other run ends, or name another output."
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
     try:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise used from None
+                raise ArgumentError(f"{used} {wait}") from None
             except OSError:
-                pass  # a file system without such locks: a lock file does it
+                pass  # this file system has no such locks: use a lock file
             else:
                 if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    raise used
+                    raise ArgumentError(f"{used} {wait}")  # another run ended and deleted it a moment ago
                 return file, None
         lock = path.with_suffix(".lock")
         try:
             lock.open("x").close()
         except FileExistsError:
-            raise ArgumentError(f"{used} If no other run is at work, remove '{lock}'.") from None
+            raise ArgumentError(f"{used} {wait} If no other run is active, remove '{lock}'.") from None
         return file, lock
     except BaseException:
         file.close()
@@ -196,7 +306,7 @@ def _open_alone(path: Path, mode: Literal["r+b", "ab"]) -> tuple[IO[bytes], Path
 
 
 class _Lines:
-    """Where the line of each row begins: 8 bytes a row, as lists have millions."""
+    """The position of the line of each row. It takes 8 bytes per row, because lists have millions of rows."""
 
     def __init__(self) -> None:
         self._starts = array("q")
@@ -208,56 +318,65 @@ class _Lines:
         self.count += self._starts[row] < 0
         self._starts[row] = start
 
+    def drop(self, row: int) -> None:
+        self._starts[row] = -1
+        self.count -= 1
+
     def find(self, row: int) -> int | None:
         found = self._starts[row] if row < len(self._starts) else -1
         return None if found < 0 else found
 
 
 def journal_of(out: Path) -> Path:
-    """Return where the journal of an output lies."""
+    """Return the path of the journal of an output: `OUT.journal`."""
     return out.with_name(out.name + ".journal")
 
 
-def write_record(out: Path, run: Mapping[str, Any], rows: int, failed: int) -> None:
-    """Leave `OUT.run.json` beside the output: what decided its scores, and how many rows and errors it has."""
-    record = {"rows": rows, "failed": failed, "run": run}
-    record_of(out).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+def record_of(out: Path) -> Path:
+    """Return the path of the record of an output: `OUT.run.json`."""
+    return out.with_name(out.name + ".run.json")
 
 
-def read_record(out: Path, run: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return the rows and errors of a finished output of this very run, or None if there is no output.
+def write_record(out: Path, run: Mapping[str, Any], record: RunRecord) -> None:
+    """Write `OUT.run.json`: everything that decided the scores of the output, and the facts of the record."""
+    facts = {"rows": record.rows, "failed": record.failed, "files": record.files, "run": run}
+    record_of(out).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(out: Path, run: Mapping[str, Any]) -> RunRecord | None:
+    """Read the record of a finished output of the same run.
+
+    Returns:
+        The record, or None if the output does not exist.
 
     Raises:
-        ArgumentError: If the output is of another run, or without a record.
+        ArgumentError: If the output belongs to a run with other settings, or has no readable record.
     """
     if not out.exists():
         return None
     try:
-        record = json.loads(record_of(out).read_text(encoding="utf-8"))
-        there, rows, failed = record["run"], int(record["rows"]), int(record["failed"])
+        facts = json.loads(record_of(out).read_text(encoding="utf-8"))
+        before, record = facts["run"], RunRecord(int(facts["rows"]), int(facts["failed"]), str(facts["files"]))
     except (RecursionError, OSError, ValueError, KeyError, TypeError):
-        raise ArgumentError(f"'{out}' is there without a record of its run: use --overwrite.") from None
-    _refuse_another_run(there, run, out)
-    return rows, failed
+        raise ArgumentError(f"'{out}' exists without a record of its run. Use --overwrite to replace it.") from None
+    _refuse_other_run(before, run, out)
+    return record
 
 
-def record_of(out: Path) -> Path:
-    """Return the file that holds what decided an output's scores."""
-    return out.with_name(out.name + ".run.json")
-
-
-def _refuse_another_run(there: Mapping[str, Any], here: Mapping[str, Any], path: Path) -> None:
-    changed = list(_differences(there, json.loads(json.dumps(here)), ""))
+def _refuse_other_run(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
+    changed = list(_differences(before, json.loads(json.dumps(now)), ""))
     if changed:
-        raise ArgumentError(f"'{path}' is of another run; changed: {'; '.join(changed)}. Use --overwrite.")
+        raise ArgumentError(
+            f"'{path}' belongs to another run; changed: {'; '.join(changed)}. Use --overwrite to start again."
+        )
 
 
-def _differences(there: Any, here: Any, where: str) -> Iterator[str]:
-    if isinstance(there, dict) and isinstance(here, dict):
-        for key in sorted({*there, *here}):
-            yield from _differences(there.get(key), here.get(key), f"{where}.{key}" if where else key)
-    elif there != here:
-        yield f"{where or 'the run'} was {_shortened(there)}, is {_shortened(here)}"
+def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+    elif before != now:
+        yield f"{where or 'the run'} was {_shortened(before)}, is {_shortened(now)}"
 
 
 def _shortened(value: Any) -> str:

@@ -1,17 +1,17 @@
-"""Lists of pairs: rows of a CSV, JSON Lines or Parquet file, read as a stream, or two folders paired by name."""
+"""Lists of image pairs: the rows of a CSV, JSON Lines or Parquet file, or two folders paired by file name."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from innersight.errors import ArgumentError
 from innersight.io.images import FORMATS
-from innersight.io.tables import check_table, read_rows
+from innersight.io.tables import TableRow, check_table, checked_row, read_table
 
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 _NAMED = 5
@@ -19,15 +19,15 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class PairList:
-    """A list of pairs that can be walked through as often as needed, one row in memory at a time.
+    """A list of pairs that can be read several times. One row is in memory at a time.
 
     Attributes:
-        source: The list's file, or None where the rows are in memory.
-        listed: The rows in memory, or None for a file.
-        folder: What relative names are relative to.
-        reference_column: The column that names the reference.
-        distorted_column: The column that names the distorted image.
-        digest: SHA-256 of what decides the pairs, `sha256:...`.
+        source: The file of the list, or None if the rows are in memory.
+        listed: The rows in memory, or None if the list is a file.
+        folder: The folder that relative paths start from.
+        reference_column: The column with the path of the reference.
+        distorted_column: The column with the path of the distorted image.
+        digest: The SHA-256 of the file or of the rows, and of the two column names: `sha256:...`.
     """
 
     source: Path | None
@@ -37,78 +37,123 @@ class PairList:
     distorted_column: str
     digest: str
 
-    def rows(self) -> Iterator[Mapping[str, Any]]:
-        """Walk through the rows, each with all its columns.
+    def rows(self) -> Iterator[TableRow]:
+        """Read all rows with all their columns. A row that can't be scored carries its error.
+
+        Yields:
+            The rows in order. `TableRow.error` is set if the row can't be read, if one of the two paths is missing,
+            empty or not text, or if a path holds a NUL byte.
 
         Raises:
-            ArgumentError: If a line can't be read, or a row lacks one of the two columns; with the line's number.
+            ArgumentError: If the file can't be parsed as a whole, see `innersight.io.tables.read_table`.
         """
-        if self.listed is not None:
-            yield from self.listed
-        elif self.source is not None:
-            for number, row in read_rows(self.source):
-                for column in (self.reference_column, self.distorted_column):
-                    if not isinstance(row.get(column), str) or not row[column]:
-                        raise ArgumentError(
-                            f"'{self.source}', line {number}: no {column!r}; there is ({', '.join(map(str, row))}). "
-                            "Name the columns with --reference-column and --distorted-column."
-                        )
-                    if "\0" in row[column]:
-                        raise ArgumentError(
-                            f"'{self.source}', line {number}: the path in {column!r} holds a NUL byte, which no file's "
-                            "name can. Correct that path."
-                        )
-                yield row
+        if self.source is not None:
+            for row in read_table(self.source):
+                yield self._with_paths_checked(row, f"'{self.source}', line {row.number}")
+        else:
+            for number, values in enumerate(self.listed or (), start=1):
+                where = f"Row {number}"
+                yield self._with_paths_checked(checked_row(number, values, where), where)
 
     def columns(self) -> list[str]:
-        """Return the names of all columns, in order; those of JSON Lines may differ from row to row."""
+        """Return the names of all columns, in order. Each row of a JSON Lines file can add columns."""
         if self.source is None or self.source.suffix.lower() != ".jsonl":
-            return list(next(iter(self.rows())))
-        return list(dict.fromkeys(column for row in self.rows() for column in row))
+            return list(next((row.values for row in self.rows()), ()))
+        return list(dict.fromkeys(column for row in self.rows() for column in row.values))
 
-    def paths(self, row: Mapping[str, Any]) -> tuple[Path, Path]:
-        """Return a row's reference and distorted file."""
-        return self.folder / row[self.reference_column], self.folder / row[self.distorted_column]
+    def paths(self, row: TableRow) -> tuple[Path, Path]:
+        """Return the files of the reference and of the distorted image of a row without an error."""
+        return self.folder / row.values[self.reference_column], self.folder / row.values[self.distorted_column]
+
+    def first_paths(self) -> tuple[Path, Path]:
+        """Return the files of the first row that can be scored.
+
+        Raises:
+            ArgumentError: If the list has no rows, or none that can be scored; then with the error of its first row.
+        """
+        first_error = None
+        for row in self.rows():
+            if row.error is None:
+                return self.paths(row)
+            first_error = first_error or row.error
+        name = "" if self.source is None else f" '{self.source}'"
+        raise ArgumentError(first_error or f"The list{name} has no rows. Add at least one pair.")
+
+    def refuse_changed(self) -> None:
+        """Check that the file still has the content that `open_list` read.
+
+        Raises:
+            ArgumentError: If the content has changed.
+        """
+        if self.source is not None and _digest_of_file(self.source, self._columns_of_paths()) != self.digest:
+            raise ArgumentError(
+                f"The list '{self.source}' changed while its pairs were scored. Use --overwrite to score it again."
+            )
+
+    def _columns_of_paths(self) -> tuple[str, str]:
+        return self.reference_column, self.distorted_column
+
+    def _with_paths_checked(self, row: TableRow, where: str) -> TableRow:
+        if row.error is not None:
+            return row
+        for column in self._columns_of_paths():
+            path = row.values.get(column)
+            if not isinstance(path, str) or not path:
+                names = ", ".join(map(str, row.values))
+                return replace(
+                    row,
+                    error=f"{where}: no {column!r}; there is ({names}). Name the columns with --reference-column and "
+                    "--distorted-column.",
+                )
+            if "\0" in path:
+                return replace(
+                    row,
+                    error=f"{where}: a path must not hold a NUL byte, but {column!r} does. Correct that path.",
+                )
+        return row
 
 
 def open_list(path: str | Path, reference_column: str = "reference", distorted_column: str = "distorted") -> PairList:
-    """Open a list of pairs.
+    r"""Open a list of pairs in a file.
 
     Args:
-        path: A .csv file with a header line, a .jsonl file of one object a line, or a .parquet file.
-        reference_column: The column that names the reference, relative to the list's folder.
-        distorted_column: The column that names the distorted image, likewise.
+        path: A .csv file with a header line, a .jsonl file with one JSON object per line, or a .parquet file.
+        reference_column: The column with the path of the reference. Relative paths start from the folder of the list.
+        distorted_column: The column with the path of the distorted image. Relative paths start from the same folder.
 
     Returns:
-        The list; its first row has been checked.
+        The list. At least one of its rows can be scored.
 
     Raises:
-        ArgumentError: If the file is missing, of another kind, empty, or its first row lacks a column.
+        ArgumentError: If the file is missing, has another suffix or can't be parsed, or if no row can be scored.
+
+    Example:
+        >>> path = getfixture("tmp_path") / "list.csv"
+        >>> _ = path.write_text("reference,distorted,kind\na.png,b.png,blur\n")
+        >>> open_list(path).columns()
+        ['reference', 'distorted', 'kind']
     """
     path = Path(path)
     check_table(path)
-    digest = hashlib.sha256(f"{reference_column}\n{distorted_column}\n".encode())
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    opened = PairList(path, None, path.parent, reference_column, distorted_column, f"sha256:{digest.hexdigest()}")
-    if next(opened.rows(), None) is None:
-        raise ArgumentError(f"The list '{path}' has no rows.")
+    digest = _digest_of_file(path, (reference_column, distorted_column))
+    opened = PairList(path, None, path.parent, reference_column, distorted_column, digest)
+    opened.first_paths()
     return opened
 
 
 def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> PairList:
-    """Pair the images of two folders by their path within the folder, suffix left out.
+    """Pair the images of two folders by their relative path without the suffix.
 
     Args:
-        reference_folder: The originals.
-        distorted_folder: What became of them.
+        reference_folder: The folder of the references.
+        distorted_folder: The folder of the distorted images.
 
     Returns:
         A list sorted by name, with the columns `reference` and `distorted`.
 
     Raises:
-        ArgumentError: If a folder is missing or holds no image, or a name is unmatched or ambiguous: none is guessed.
+        ArgumentError: If a folder is missing or holds no image, if an image has no partner in the other folder, or if
+            two images of one folder have the same name without suffix. No partner is guessed.
     """
     found = [_images_by_name(Path(folder)) for folder in (reference_folder, distorted_folder)]
     problems = []
@@ -126,7 +171,7 @@ def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> 
             problems.append(f"in '{folder}' but not in '{other}': {_some(alone)}")
     if problems:
         raise ArgumentError(
-            f"The folders can't be paired by name; {'; '.join(problems)}. Pass a list of pairs instead."
+            f"The folders can't be paired by name: {'; '.join(problems)}. Pass a list of pairs instead."
         )
     return list_rows(
         {"reference": str(found[0][name][0]), "distorted": str(found[1][name][0])} for name in sorted(found[0])
@@ -134,18 +179,32 @@ def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> 
 
 
 def list_rows(rows: Iterable[Mapping[str, Any]], folder: Path = Path()) -> PairList:
-    """Make a list of rows in memory.
+    """Make a list from rows in memory.
 
     Args:
-        rows: Each with `reference`, `distorted` and columns of its own, JSON types; the same columns in all.
-        folder: What relative names are relative to.
+        rows: Mappings with `reference`, `distorted` and any other columns, whose values are JSON types. All rows have
+            the same columns.
+        folder: The folder that relative paths start from.
 
     Returns:
         The list.
+
+    Example:
+        >>> pairs = list_rows([{"reference": "a.png", "distorted": "b.png"}], Path("photos"))
+        >>> [path.as_posix() for path in pairs.first_paths()]
+        ['photos/a.png', 'photos/b.png']
     """
     listed = tuple(rows)
     digest = hashlib.sha256(json.dumps([str(folder), listed]).encode()).hexdigest()
     return PairList(None, listed, folder, "reference", "distorted", f"sha256:{digest}")
+
+
+def _digest_of_file(path: Path, columns: tuple[str, str]) -> str:
+    digest = hashlib.sha256("".join(f"{column}\n" for column in columns).encode())
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _images_by_name(folder: Path) -> dict[str, list[Path]]:
