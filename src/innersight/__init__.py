@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from innersight.inference.scorer import score
     from innersight.io.images import read_image
     from innersight.metrics.config import MetricConfig
-    from innersight.metrics.create import create_metric, create_metrics
-    from innersight.metrics.module import Metric
-    from innersight.metrics.presets import PRESETS
+    from innersight.metrics.factory import create_metric, create_metrics
+    from innersight.metrics.feature_metric import FeatureMetric
+    from innersight.metrics.presets.registry import PRESETS
     from innersight.preprocess.windows import InputPolicy
 
 _HOMES = {
@@ -26,12 +26,12 @@ _HOMES = {
     "ImageError": "innersight.errors",
     "InnersightError": "innersight.errors",
     "InputPolicy": "innersight.preprocess.windows",
-    "Metric": "innersight.metrics.module",
+    "FeatureMetric": "innersight.metrics.feature_metric",
     "MetricConfig": "innersight.metrics.config",
-    "PRESETS": "innersight.metrics.presets",
+    "PRESETS": "innersight.metrics.presets.registry",
     "WeightsError": "innersight.errors",
-    "create_metric": "innersight.metrics.create",
-    "create_metrics": "innersight.metrics.create",
+    "create_metric": "innersight.metrics.factory",
+    "create_metrics": "innersight.metrics.factory",
     "read_image": "innersight.io.images",
     "score": "innersight.inference.scorer",
     "score_pairs": "innersight.inference.planner",
@@ -44,7 +44,7 @@ __all__ = [  # noqa: RUF022 - the two a user meets first come first
     "ImageError",
     "InnersightError",
     "InputPolicy",
-    "Metric",
+    "FeatureMetric",
     "MetricConfig",
     "PRESETS",
     "WeightsError",

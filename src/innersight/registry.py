@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
@@ -73,12 +73,13 @@ class Registry(Mapping[str, T], Generic[T]):
         """Return a decorator that registers a function or class under a name."""
         return lambda item: self.add(name, item)
 
-    def find(self, name: object, *, argument: str | None = None, more: str = "") -> T:
+    def find(self, name: object, *, argument: str | None = None, before: Iterable[str] = (), more: str = "") -> T:
         """Return the object of a name.
 
         Args:
             name: The name.
             argument: What the error calls the argument. Default: the registry's noun.
+            before: Other names that the error lists first.
             more: A sentence that closes the error.
 
         Raises:
@@ -87,7 +88,7 @@ class Registry(Mapping[str, T], Generic[T]):
         if isinstance(name, str) and name not in self and name in self._broken:
             raise ArgumentError(self._broken[name])
         if not isinstance(name, str) or name not in self:
-            raise unknown_name(argument or self.noun, name, self, more)
+            raise unknown_name(argument or self.noun, name, (*before, *self), more)
         return self._items[name]
 
     def __getitem__(self, name: str) -> T:

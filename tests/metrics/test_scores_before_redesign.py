@@ -22,8 +22,8 @@ CASES = json.loads((Path(__file__).parent.parent / "fixtures" / "scores_before_r
 PAPER = {f"paper {name}": f"paper:distance={name}" for name in ("l2", "cos", "skld", "jsd", "wsd", "swd")}
 METRICS = {
     "lite": "lite",
-    "lite rel-l2": "lite:distance=rel-l2",
-    "lite channel-cos": "lite:distance=channel-cos",
+    "lite rel-l2": "lite:distance=rel-l2:terms.thumbnail.distance=rel-l2",
+    "lite channel-cos": "lite:distance=channel-cos:terms.thumbnail.distance=channel-cos",
     "vit": "vit",
     "best": "best",
     **PAPER,

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from innersight.benchmark.run import Scores, create_contestants, score_dataset
+from innersight.benchmark.run import Scores, create_available, score_dataset
 from innersight.datasets.dataset import DataSet
 from innersight.errors import ArgumentError, InnersightError, unknown_name
 from innersight.evaluation.correlation import srcc
@@ -165,7 +165,7 @@ def verify_paper(
     checks = []
     for network, claims in _by_network(only or tuple(CLAIMS)).items():
         try:
-            metrics, _ = create_contestants([claim.metric for claim in claims], runtime=runtime)
+            metrics, _ = create_available([claim.metric for claim in claims], runtime=runtime)
             reason = None
         except InnersightError as error:
             metrics, reason = {}, str(error)

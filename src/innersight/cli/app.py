@@ -18,7 +18,7 @@ from innersight.errors import InnersightError, first_line
 
 app = typer.Typer(
     name="innersight",
-    help="How different does a distorted image look from its reference? Told by the features of pretrained networks.",
+    help="Measure how different distorted images look from their references, with features of pretrained networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -28,8 +28,8 @@ app.command("batch")(batch.batch)
 app.command("bench")(bench.bench)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify-paper")(verify.verify_paper)
-app.command("metrics")(catalogues.metrics)
 app.command("backbones")(catalogues.backbones)
+app.add_typer(catalogues.metrics_app, name="metrics")
 app.add_typer(weights.app, name="weights")
 
 
@@ -49,12 +49,14 @@ def _options(
 
 
 def main() -> None:
-    """Run the command: exit status 0, or 2 and one line on stderr for input that can't be used."""
+    """Run the command. The exit status is 0, or 2 with one line on stderr if the input cannot be used."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name must not end a run that went well
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a file name that the terminal cannot show must not end the run
     if not sys.warnoptions:
-        # Pillow, tifffile and torch warn of odd files; what matters of it comes as one clear line of our own.
+        # Pillow, tifffile and torch warn about unusual files; this package reports what matters in one line.
         warnings.simplefilter("ignore")
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
@@ -62,7 +64,7 @@ def main() -> None:
             app()
         finally:
             if sys.stdout is not None:
-                sys.stdout.flush()  # a full disk shows here, not after the exit status is set
+                sys.stdout.flush()  # a full disk is reported here, before the exit status is set
     except InnersightError as error:
         print(f"innersight: {error}", file=sys.stderr)
         sys.exit(2)
@@ -71,8 +73,8 @@ def main() -> None:
         if error.errno == errno.EPIPE:
             sys.exit(1)  # the reader of the output has ended, as `head` does
         place = f"'{error.filename}'" if error.filename is not None else "A file"
-        said = f"{place} can't be read or written: {error.strerror or error}."
-        step = "Check the path, its permissions and the free disk space, and run again; batch goes on with --resume."
+        said = f"{place} cannot be read or written: {error.strerror or error}."
+        step = "Check the path, its permissions and the free disk space, then run again; batch continues with --resume."
         print(f"innersight: {said} {step}", file=sys.stderr)
         sys.exit(2)
     except (RuntimeError, MemoryError) as error:
@@ -80,13 +82,13 @@ def main() -> None:
 
         if not is_device_failure(error):
             raise
-        step = "Free memory or use another --device, and run again; batch goes on with --resume."
+        step = "Free memory or choose another --device, then run again; batch continues with --resume."
         print(f"innersight: The device failed: {first_line(error)} {step}", file=sys.stderr)
         sys.exit(2)
 
 
 def _drop_output() -> None:
-    """Send what standard output still holds nowhere, as Python's own flush at the exit would fail on it once more."""
+    """Discard the rest of standard output, since Python's own flush at exit would fail again."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,52 +16,60 @@ from innersight.errors import ArgumentError
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
-@options.with_fields
+@options.with_changes
 def batch(
     *,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write: .csv, .jsonl or .parquet.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .csv, .jsonl or .parquet.")],
     pairs: Annotated[
-        Path | None, typer.Argument(metavar="PAIRS", readable=False, help="List: .csv, .jsonl or .parquet.")
+        Path | None, typer.Argument(metavar="PAIRS", readable=False, help="List of pairs: .csv, .jsonl or .parquet.")
     ] = None,
-    reference_dir: Annotated[Path | None, typer.Option(readable=False, help="Originals, instead of a list.")] = None,
-    distorted_dir: Annotated[Path | None, typer.Option(readable=False, help="Distorted, paired by name.")] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME[:FIELD=VALUE]...", help="Preset, fields changed in it; repeatable."),
+    reference_dir: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder of reference images, in place of a list.")
     ] = None,
-    reference_column: Annotated[str, typer.Option(help="The list's column of originals.")] = "reference",
-    distorted_column: Annotated[str, typer.Option(help="The list's column of distorted images.")] = "distorted",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from a run that was ended early.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop an earlier output.")] = False,
-    fields: dict[str, Any],
+    distorted_dir: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder of distorted images with the names of the references.")
+    ] = None,
+    metric: options.Metrics = None,
+    reference_column: Annotated[str, typer.Option(help="Column of the list with reference files.")] = "reference",
+    distorted_column: Annotated[str, typer.Option(help="Column of the list with distorted files.")] = "distorted",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")] = False,
+    changes: dict[str, object],
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
-    runtime: Annotated[str, typer.Option(help="auto (OpenVINO on a CPU if installed), torch, ...")] = "auto",
-    workers: Annotated[str, typer.Option(metavar="N|auto", help="Threads that read and score.")] = "auto",
-    batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Images in the network at once.")] = "auto",
-    memory_limit: Annotated[str, typer.Option(metavar="SIZE", help="For images and features, e.g. 500MB.")] = "2GB",
+    runtime: options.Runtime = "auto",
+    workers: Annotated[
+        str, typer.Option(metavar="N|auto", help="Number of threads that read and score; auto: one for each core.")
+    ] = "auto",
+    batch_size: Annotated[
+        str, typer.Option(metavar="N|auto", help="Images in one pass of the network; auto: 1 on a CPU, 16 on a GPU.")
+    ] = "auto",
+    memory_limit: Annotated[
+        str, typer.Option(metavar="SIZE", help="Memory for images and features, such as 500MB or 2GiB.")
+    ] = "2GB",
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="Keep features for later runs.")
+        Path | None,
+        typer.Option(metavar="DIR", readable=False, help="Folder in which features are kept for later runs."),
     ] = None,
-    cache_limit: Annotated[str, typer.Option(metavar="SIZE", help="What the cache may grow to.")] = "10GB",
+    cache_limit: Annotated[str, typer.Option(metavar="SIZE", help="Largest size of the cache.")] = "10GB",
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first pair that can't be scored.")
+        bool, typer.Option("--fail-fast", help="Stop at the first pair that cannot be scored.")
     ] = False,
-    per_layer: Annotated[bool, typer.Option("--per-layer", help="Write each layer's part of the score too.")] = False,
+    per_layer: Annotated[bool, typer.Option("--per-layer", help="Also write each layer's part of the score.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
-    """Score many pairs: every row of the list comes out in order with its score, or the error that kept it from one.
+    """Score a list of pairs, or two folders.
 
-    Exit status 0, or 1 if some pairs could not be scored.
+    The output has every row of the list, in its order, with the score or the error of the pair. The exit status is 0,
+    or 1 if a pair could not be scored.
     """
     from innersight.inference.batch import score_list
     from innersight.inference.feature_cache import FeatureCache
     from innersight.inference.pair_lists import open_list, pair_folders
-    from innersight.metrics.combined import members_of
-    from innersight.metrics.create import create_metrics
+    from innersight.metrics.factory import create_metrics
 
-    options.compute_exactly()
+    options.disable_tf32()
     limit = _bytes("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
     kept = FeatureCache(cache, _bytes("--cache-limit", cache_limit)) if cache is not None else None
@@ -72,7 +80,7 @@ def batch(
     else:
         raise ArgumentError("Pass a list of pairs, or both --reference-dir and --distorted-dir.")
     metrics = create_metrics(
-        metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, **fields
+        metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, changes=changes
     )
     progress = Progress(0 if quiet else sum(1 for _ in listed.rows()))
     try:
@@ -92,16 +100,17 @@ def batch(
                 on_row=progress.show,
             )
     except KeyboardInterrupt:
-        print(f"innersight: interrupted; what is done is kept beside {out}, --resume goes on from it", file=sys.stderr)
+        print(
+            f"innersight: interrupted; the completed rows are kept beside {out}, and --resume continues",
+            file=sys.stderr,
+        )
         raise typer.Exit(130) from None
     if not quiet:
-        earlier = f" ({outcome.resumed} of them by an earlier run)" if outcome.resumed else ""
-        runtimes = ", ".join(
-            dict.fromkeys(part.runtime.name for ready in metrics.values() for part in members_of(ready))
-        )
+        earlier = f" ({outcome.resumed} of them from an earlier run)" if outcome.resumed else ""
+        runtimes = ", ".join(dict.fromkeys(made.runtime_name for made in metrics.values()))
         print(f"{outcome.rows} rows{earlier}, {outcome.failed} with an error: {out} ({runtimes})")
     if outcome.failed:
-        said = f"{outcome.failed} of {outcome.rows} pairs could not be scored: see the column error of {out}"
+        said = f"{outcome.failed} of {outcome.rows} pairs could not be scored; the column error of {out} says why"
         print(f"innersight: {said}", file=sys.stderr)
         raise typer.Exit(1)
 

@@ -18,33 +18,43 @@ def bench(
         str,
         typer.Argument(metavar="SET", help="live, tid2013, pipal, kadid10k, csiq, or a list: .csv, .jsonl, .parquet."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Where scores and tables go.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Folder for scores and tables.")],
     root: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="Where the set is unpacked; not for a list.")
+        Path | None,
+        typer.Option(metavar="DIR", readable=False, help="Folder of the unpacked data set; not for a list."),
     ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME[:FIELD=VALUE]...", help="Preset, or psnr, ssim, fsim, ... (piq); repeatable."),
-    ] = None,
+    metric: options.Metrics = None,
     opinion_direction: Annotated[
-        str | None, typer.Option(metavar="DIRECTION", help="Of a list without the column opinion_direction.")
+        str | None,
+        typer.Option(
+            metavar="DIRECTION",
+            help="Direction of the opinions, for a list without the column opinion_direction: higher-is-better or "
+            "lower-is-better.",
+        ),
     ] = None,
-    perturb: Annotated[list[str] | None, typer.Option(metavar="tra|sca|rot", help="Repeatable.")] = None,
+    perturb: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="tra|sca|rot", help="Also score images that are translated, scaled or rotated. Repeatable."
+        ),
+    ] = None,
     magnitude: Annotated[
-        list[float] | None, typer.Option(help="Of --perturb, percent or degrees; repeatable, for a curve. 1.")
+        list[float] | None, typer.Option(help="Size of --perturb, percent or degrees. Repeatable.  [default: 1]")
     ] = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
-    runtime: Annotated[str, typer.Option(help="auto (OpenVINO on a CPU if installed), torch, ...")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from a run that was ended early.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop an earlier run.")] = False,
-    resamples: Annotated[int, typer.Option(min=0, help="For the 95 % intervals; 0 for none.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
+    runtime: options.Runtime = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Number of bootstrap resamples for 95 % intervals; 0: no intervals.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
-    """Measure how well metrics agree with people on a data set; scores and tables go to a folder."""
-    from innersight.benchmark.run import create_contestants, run_bench
+    """Measure the agreement of metrics with human opinion on a data set, and write scores and tables to a folder."""
+    from innersight.benchmark.run import create_available, run_bench
     from innersight.benchmark.tables import to_markdown, write_tables
     from innersight.datasets.dataset import DIRECTIONS, ChoiceSet
     from innersight.datasets.registry import open_dataset
@@ -54,7 +64,7 @@ def bench(
     if opinion_direction is not None and opinion_direction not in DIRECTIONS:
         raise unknown_name("--opinion-direction", opinion_direction, DIRECTIONS)
     if magnitude and not perturb:
-        raise ArgumentError("Option --magnitude is that of --perturb tra|sca|rot: pass both, or neither.")
+        raise ArgumentError("Option --magnitude needs --perturb tra|sca|rot: pass both, or neither.")
     opened = open_dataset(dataset, root, opinion_direction)
     if perturb and isinstance(opened, ChoiceSet):
         raise ArgumentError("Option --perturb is for rated pairs, not for choices between two images.")
@@ -64,8 +74,8 @@ def bench(
         for size in dict.fromkeys(magnitude or [1.0])
     ]
     print(opened.summary, file=sys.stderr)
-    options.compute_exactly()
-    metrics, unavailable = create_contestants(
+    options.disable_tf32()
+    metrics, unavailable = create_available(
         metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime
     )
     rows = 2 * len(opened.choices) if isinstance(opened, ChoiceSet) else len(opened.pairs)
@@ -85,13 +95,14 @@ def bench(
                 on_row=progress.show,
             )
     except KeyboardInterrupt:
-        print(f"innersight: interrupted; what is done is kept in {out}, --resume goes on from it", file=sys.stderr)
+        print(f"innersight: interrupted; the completed rows are kept in {out}, and --resume continues", file=sys.stderr)
         raise typer.Exit(130) from None
     write_tables(result, out)
     print(to_markdown(result))
     failed = sum(outcome.failed for outcome in result.outcomes)
     if failed:
         print(
-            f"innersight: {failed} rows could not be scored: see the column error of {out}/scores*.csv", file=sys.stderr
+            f"innersight: {failed} rows could not be scored; the column error of {out}/scores*.csv says why",
+            file=sys.stderr,
         )
         raise typer.Exit(1)

@@ -1,60 +1,71 @@
-"""`innersight metrics` and `innersight backbones`: what there is to choose from."""
+"""`innersight metrics` and `innersight backbones`: the names to choose from."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from innersight.cli import options
+from innersight.errors import ArgumentError
 
-def metrics() -> None:
-    """List the presets, the distances, and the rivals that `bench` measures beside them."""
+if TYPE_CHECKING:
+    from innersight.metrics.config import MetricConfig
+    from innersight.metrics.terms.base import Term
+    from innersight.metrics.view import View
+
+metrics_app = typer.Typer(help="List the metrics, terms and distances, or show one configuration.")
+
+
+@metrics_app.callback(invoke_without_command=True)
+def metrics(context: typer.Context) -> None:
+    """List the metrics, terms and distances, or show one configuration."""
+    if context.invoked_subcommand is not None:
+        return
     from rich.table import Table
 
     from innersight.cli.console import console
     from innersight.distances.registry import DISTANCES
-    from innersight.metrics.external import RIVALS
-    from innersight.metrics.presets import COMBINED, PRESETS
+    from innersight.metrics.external.registry import METRICS
+    from innersight.metrics.presets.registry import PRESETS
+    from innersight.metrics.terms.base import TERMS
 
-    fields = (
-        "backbone",
-        "features",
-        "layers",
-        "input",
-        "chroma",
-        "normalisation",
-        "tokens",
-        "distance",
-        "spread",
-        "spread_order",
-        "spread_layers",
-        "layer_scale",
-        "structure",
-        "colour",
-        "tint",
-        "position_pooling",
-        "layer_pooling",
-    )
-    presets = Table("preset", *PRESETS, title="Presets")
-    for field in fields:
-        values = (getattr(preset, field) for preset in PRESETS.values())
-        presets.add_row(field, *("all" if value is None else str(value) for value in values))
-    distances = Table("distance", "defined for", "what it is", title="Distances")
-    for distance in DISTANCES.values():
-        distances.add_row(distance.name, ", ".join(distance.rules), distance.summary)
-    rivals = Table("rival", "better", "what it is", title="Rivals, for bench (piq)")
-    for rival in RIVALS.values():
-        rivals.add_row(rival.name, "higher" if rival.higher_is_better else "lower", rival.about)
+    presets = Table("preset", "views", "terms (weight)", "scale, reduce", title="Metrics of this package: presets")
+    for name, preset in PRESETS.items():
+        presets.add_row(name, *_preset_row(preset))
+    others = Table("metric", "better", "description", title="Metrics of other libraries")
+    for name, entry in METRICS.items():
+        others.add_row(name, "higher" if entry.higher_is_better else "lower", entry.summary)
+    terms = Table("term", "description", "parameters and defaults", title="Terms of a configuration")
+    for name, term in TERMS.items():
+        terms.add_row(name, term.summary, _parameters(term))
+    distances = Table("distance", "defined for", "description", title="Distances of the term feature_distance")
+    for name, distance in DISTANCES.items():
+        distances.add_row(name, ", ".join(distance.rules), distance.summary)
     out = console()
-    out.print(presets)
-    for name, parts in COMBINED.items():
-        out.print(f"{name} is the mean of the scores of {parts}; other metrics of means of logarithms join by + too.")
-    out.print(distances)
-    out.print(rivals)
+    for table in (presets, others, terms, distances):
+        out.print(table)
     out.print(
-        "Transformers give tokens, other networks maps; --features embedding gives embeddings (CLIP and DINO).\n"
-        "Every field of a preset can be changed: innersight score --help."
+        "Transformers have tokens, other networks have maps. --features embedding compares embeddings (CLIP, DINO).\n"
+        "`innersight metrics show NAME` prints a configuration as TOML. Save it to a file, edit it and pass the file "
+        "as --metric FILE.toml. --set PATH=VALUE changes one value."
     )
+
+
+@metrics_app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Preset, or a .toml or .json file.")],
+    set_: options.Changes = None,
+) -> None:
+    """Print a configuration as TOML, with all its values."""
+    from innersight.metrics.factory import resolve
+    from innersight.metrics.serialization import to_toml
+
+    config = resolve(name, options.parse_changes(set_))
+    if config is None:
+        raise ArgumentError(f"The metric {name!r} is of another library and has no configuration: show a preset.")
+    print(to_toml(config), end="")
 
 
 def backbones(
@@ -62,7 +73,7 @@ def backbones(
         str | None, typer.Option(metavar="TEXT", help="Also search the names of all pretrained timm models.")
     ] = None,
 ) -> None:
-    """List the backbones that have an alias; with --search, any timm model whose name holds the text."""
+    """List the backbones that have an alias. With --search, also list the timm models whose name contains the text."""
     from rich.table import Table
 
     from innersight.backbones.catalogue import CATALOGUE
@@ -79,12 +90,12 @@ def backbones(
                 entry.family,
                 entry.licence,
                 f"embedding: {entry.embedding or 'none'}",
-                f"offline: {'yes' if entry.embedded else 'after pull'}",
+                f"weights: {'installed' if entry.embedded else 'downloaded at first use'}",
             )
             table.add_row(entry.alias, "\n".join(filter(None, (entry.timm_name, ", ".join(facts), entry.note))))
         out.print(table)
     if search is None:
-        out.print("Any other pretrained timm model works by its name: --search TEXT finds it.")
+        out.print("Any other pretrained timm model works by its name. --search TEXT finds it.")
         return
     import timm
 
@@ -92,4 +103,24 @@ def backbones(
     for name in names:
         print(name)
     if not entries and not names:
-        print(f"No backbone's name holds {search!r}.")
+        print(f"No name of a backbone contains {search!r}.")
+
+
+def _preset_row(preset: MetricConfig) -> tuple[str, str, str]:
+    views = [f"{view.name}: {view.backbone}, {_view_options(view)}" for view in preset.active_views]
+    terms = [f"{term.name} ({term.weight:g})" for term in preset.active_terms]
+    return "\n".join(views), "\n".join(terms), f"{preset.scale}, {preset.reduce}"
+
+
+def _view_options(view: View) -> str:
+    stated = {"input": view.input, "chroma": view.chroma, "normalisation": view.normalisation, "norm": view.token_norm}
+    return ", ".join(f"{key} {value}" for key, value in stated.items() if str(value) not in ("none", "full"))
+
+
+def _parameters(term: type[Term]) -> str:
+    shown = []
+    for item in dataclasses.fields(term):
+        if item.name not in ("name", "view"):
+            default = "all" if item.name == "layers" and item.default is None else item.default
+            shown.append(f"{item.name}={default if default != () else '{}'}")
+    return ", ".join(shown)

@@ -1,78 +1,119 @@
-"""The options that choose and change a metric, the same in every command."""
+"""The options that choose and change a metric; they are the same in every command."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-_FIELDS: Mapping[str, Any] = {
-    "backbone": Annotated[str | None, typer.Option(help="Alias of `innersight backbones`, or any timm name.")],
-    "features": Annotated[str | None, typer.Option(help="intermediate or embedding.")],
-    "structure": Annotated[float | None, typer.Option(metavar="WEIGHT", help="Of the distance itself.")],
-    "layers": Annotated[str | None, typer.Option(metavar="SPEC", help="all, last-4, or 0,3,-1.")],
-    "distance": Annotated[str | None, typer.Option(metavar="NAME", help="A distance of `innersight metrics`.")],
+from innersight.errors import ArgumentError
+
+_CHANGES: Mapping[str, Any] = {
+    "backbone": Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Backbone: an alias of `innersight backbones`, or a timm model name."),
+    ],
+    "features": Annotated[str | None, typer.Option(help="Features to compare: intermediate or embedding.")],
+    "layers": Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Layers to compare: all, last-4, or indices such as 0,3,-1.")
+    ],
+    "distance": Annotated[
+        str | None, typer.Option(metavar="NAME", help="Distance between layers; `innersight metrics` lists them.")
+    ],
     "input": Annotated[
         str | None,
-        typer.Option(metavar="POLICY", help="native, short=256, window=224,stride=200, or both."),
+        typer.Option(
+            metavar="POLICY",
+            help="Resize policy and sliding windows in pixels: native, short=256, window=224,stride=200, or "
+            "short=448,window=224,stride=200.",
+        ),
     ],
-    "normalisation": Annotated[str | None, typer.Option(help="none or backbone (its mean and deviation).")],
-    "position_pooling": Annotated[str | None, typer.Option(help="mean or rms, over positions.")],
-    "layer_pooling": Annotated[str | None, typer.Option(help="sum or mean, over layers.")],
-    "chroma": Annotated[str | None, typer.Option(help="full or half (the resolution that colour is seen at).")],
-    "tokens": Annotated[str | None, typer.Option(help="plain or normed (as a transformer's next block sees them).")],
-    "spread": Annotated[float | None, typer.Option(metavar="WEIGHT", help="Of the order-free term; 0 for none.")],
-    "spread_order": Annotated[int | None, typer.Option(help="Of its moments: 2, 4 or 8.")],
-    "spread_layers": Annotated[str | None, typer.Option(metavar="SPEC", help="Of the order-free term, as --layers.")],
-    "layer_scale": Annotated[str | None, typer.Option(help="linear or log.")],
-    "colour": Annotated[
-        float | None, typer.Option(metavar="WEIGHT", help="Of the picture seen from afar; 0 for none.")
-    ],
-    "tint": Annotated[float | None, typer.Option(metavar="WEIGHT", help="Of chroma, pixel by pixel; 0 for none.")],
-    "seed": Annotated[int | None, typer.Option(help="Of swd's random directions.")],
 }
-"""What every field of a configuration is on the command line; one not given leaves the preset's."""
+"""The changes of a configuration that have an option of their own. An option that is not given changes nothing."""
 
-Weights = Annotated[Path | None, typer.Option(metavar="FILE", readable=False, help=".safetensors or .pth")]
-Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
-Precision = Annotated[str, typer.Option(help="fp32 or fp64; on a GPU fp16 or bf16.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value of the configuration, such as terms.moments.weight=0; `innersight metrics show NAME` "
+        "prints all paths. Repeatable.",
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", readable=False, help="File of weights (.safetensors or .pth) for the backbone."),
+]
+Device = Annotated[str, typer.Option(help="Device: auto (CUDA if available, else the CPU), cpu, cuda, cuda:1.")]
+Precision = Annotated[str, typer.Option(help="Precision: fp32 or fp64; on a GPU also fp16 or bf16.")]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        help="Library that runs the network: auto (OpenVINO on a CPU if installed), torch, torch-compile, openvino."
+    ),
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|FILE[:PATH=VALUE]...",
+        help="Metric: a name of `innersight metrics` or a .toml or .json file, with changes of its configuration. "
+        "Repeatable.  [default: lite]",
+        show_default=False,
+    ),
+]
 
 
-def with_fields(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each field of a configuration, in place of its parameter `fields`.
+def with_changes(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `_CHANGES` and `--set`, in place of its parameter `changes`.
 
     Args:
-        command: Takes `fields`, a dictionary; it gets those that were given.
+        command: A function with a parameter `changes`: a dictionary of the given values by path.
 
     Returns:
-        What typer makes a command of.
+        A function that typer makes a command of.
     """
     signature = inspect.signature(command, eval_str=True)
+    options = {**_CHANGES, "set_": Changes}
     parameters = []
     for parameter in signature.parameters.values():
-        if parameter.name == "fields":
+        if parameter.name == "changes":
             keyword = inspect.Parameter.KEYWORD_ONLY
             parameters += [
-                inspect.Parameter(name, keyword, default=None, annotation=option) for name, option in _FIELDS.items()
+                inspect.Parameter(name, keyword, default=None, annotation=option) for name, option in options.items()
             ]
         else:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        fields = {name: value for name in _FIELDS if (value := given.pop(name)) is not None}
-        command(**given, fields=fields)
+        changes = {name: value for name in _CHANGES if (value := given.pop(name)) is not None}
+        command(**given | {"changes": changes | parse_changes(given.pop("set_"))})
 
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return run
 
 
-def compute_exactly() -> None:
-    """Tell CUDA not to round: by default its convolutions take TF32's 10 bits; our own process may say no to that."""
+def parse_changes(texts: Sequence[str] | None) -> dict[str, object]:
+    """Read the values of `--set`.
+
+    Raises:
+        ArgumentError: If one is not PATH=VALUE.
+    """
+    found: dict[str, object] = {}
+    for text in texts or ():
+        path, equals, value = text.partition("=")
+        if not equals or not path or not value:
+            raise ArgumentError(f"Option --set takes PATH=VALUE, such as terms.moments.weight=0, but got {text!r}.")
+        found[path] = value
+    return found
+
+
+def disable_tf32() -> None:
+    """Compute convolutions on CUDA in float32; torch's default rounds their inputs to TF32, with 10 bits."""
     import torch
 
     torch.backends.cudnn.allow_tf32 = False

@@ -48,7 +48,7 @@ def verify_paper(
         raise ArgumentError("Pass at least one data set: --live DIR, --tid2013 DIR or --pipal DIR.")
     for dataset in datasets:
         print(dataset.summary, file=sys.stderr)
-    options.compute_exactly()
+    options.disable_tf32()
     with (progress := Progress(max(len(dataset.pairs) for dataset in datasets))):
         checks = verify(
             datasets,

@@ -1,4 +1,4 @@
-"""What several metrics see of image files: one look for all that look alike, and their scores from it."""
+"""Features of image files for several metrics, each file read and extracted once, and scores from them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from innersight.errors import ImageError, InnersightError
 from innersight.inference.feature_cache import FeatureCache
+from innersight.inference.sources import sources_of
 from innersight.io.images import read_image
-from innersight.metrics.combined import AnyMetric, members_of, shares_of
-from innersight.metrics.contract import PairMetric
-from innersight.metrics.views import Views
+from innersight.metrics.base import FullReferenceMetric
+from innersight.metrics.feature_batch import ViewFeatures
 from innersight.preprocess.perturbation import Perturbation
 from innersight.preprocess.validation import check_same_size
 
@@ -26,10 +26,10 @@ _PROBE_SIZE = (384, 512)
 
 @dataclass(frozen=True)
 class RowScore:
-    """What came of one pair of a list.
+    """The result of one pair of a list.
 
     Attributes:
-        scores: By metric; ours from 0, lower is more alike; empty if the pair could not be scored.
+        scores: By metric; empty if the pair could not be scored.
         per_layer: By metric, each layer's part of the score; empty unless asked for.
         error: Why the pair could not be scored, or None.
     """
@@ -40,127 +40,110 @@ class RowScore:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One image file: what each sight saw of it, or its pixels where that would fill the memory.
+class ImageFeatures:
+    """The features of one image file, or its pixels where the features would fill the memory.
 
     Attributes:
         path: The file.
         size: (height, width), pixels.
-        views: By sight; empty where the pixels stand in.
-        image: (3, H, W), or None where the views are there.
-        fingerprint: A digest of the pixels, or None where none is needed.
+        features: By source; empty if `image` is given.
+        image: (3, H, W), or None if the features are given.
+        fingerprint: A digest of the pixels, or None if none is needed.
     """
 
     path: Path
     size: tuple[int, int]
-    views: Mapping[str, Views]
+    features: Mapping[str, ViewFeatures]
     image: torch.Tensor | None
     fingerprint: bytes | None
 
 
-@dataclass
-class _Sight:
-    """Metrics that look alike: one of them looks, at all layers that any of them compares."""
+class FeatureExtractor:
+    """Extracts the features of image files for several metrics, and compares them.
 
-    lead: PairMetric
-    members: list[tuple[str, int, PairMetric]] = field(default_factory=list)
-    """Name of the metric asked for, which of its members this is, and the member."""
-    layers: tuple[int, ...] = ()
-    bytes_per_pixel: float = 0.0
-
-
-class Sights:
-    """Looks at image files for several metrics, each file once for all metrics of one sight, and compares.
-
-    Safe to use from several threads.
+    Metrics with one extractor id share an extraction. Safe to use from several threads.
 
     Args:
-        metrics: By the names their scores are to have.
+        metrics: The metrics by the names of their scores.
         with_layers: Whether to compute `per_layer`.
-        together: Whether several images go through the network at once. Images of a batch can differ by rounding, so
-            that equal ones are then found by their pixels, and score as the reference with itself.
-        cache: Where features may lie from an earlier run.
-        perturbation: What happens to the images once they are read.
+        together: Whether several images go through the network at once. Images in one batch can differ by rounding, so
+            identical images are then recognised by their pixels, and scored as the reference with itself.
+        cache: A cache of features, or None.
+        perturbation: A change of the images after they are read, or None.
     """
 
     def __init__(
         self,
-        metrics: Mapping[str, AnyMetric],
+        metrics: Mapping[str, FullReferenceMetric],
         *,
         with_layers: bool,
         together: bool,
         cache: FeatureCache | None,
         perturbation: Perturbation | None = None,
     ) -> None:
-        self._members = {name: members_of(metric) for name, metric in metrics.items()}
-        self._shares = {name: shares_of(metric) for name, metric in metrics.items()}
+        self._sources, self._summands = sources_of(metrics)
         self._with_layers = with_layers
         self._fingerprints = together or cache is not None
         self._cache = cache
         self._perturbation = perturbation
-        self._sights: dict[str, _Sight] = {}
-        for name, members in self._members.items():
-            for index, member in enumerate(members):
-                sight = self._sights.setdefault(member.sight, _Sight(member))
-                sight.members.append((name, index, member))
-                sight.layers = tuple(sorted({*sight.layers, *member.layers}))
-        # A GPU's memory is for one batch at a time; reading goes on beside it.
+        self._bytes_per_pixel: dict[str, float] = dict.fromkeys(self._sources, 0.0)
+        # The memory of a GPU is used by one batch at a time; files are read meanwhile.
         on_gpu = any(metric.device.type == "cuda" for metric in metrics.values())
         self._turn: AbstractContextManager[object] = threading.Lock() if on_gpu else nullcontext()
 
     @torch.inference_mode()
     def warm_up(self, size: tuple[int, int] | None) -> None:
-        """Look at something of a size that will come, so that the runtimes are ready and the memory can be foreseen.
+        """Extract features of a random image, so that runtimes are ready and the memory of features is known.
 
         Args:
-            size: (height, width), or None where none is known.
+            size: (height, width) of images to come, or None if none is known.
         """
         draw = torch.Generator().manual_seed(0)
-        for sight in self._sights.values():
+        for key, source in self._sources.items():
             shape = size or _PROBE_SIZE
-            window = sight.lead.window
-            if window is not None:
-                shape = (window, window)
+            if source.window is not None:
+                shape = (source.window, source.window)
             image = torch.rand(3, *shape, generator=draw)
-            seen = next(sight.lead.look_in_parts(_batch([image], sight.lead), sight.layers))
-            sight.bytes_per_pixel = seen.nbytes / sight.lead.seen_pixels(*shape)
+            with self._turn:
+                features = next(source.extract_in_parts(source.batch([image])))
+            self._bytes_per_pixel[key] = features.nbytes / source.count_pixels(*shape)
 
     def feature_bytes(self, height: int, width: int) -> int:
-        """Foresee what the features of an image of this size take, bytes.
+        """Estimate the memory of the features of an image of this size, bytes.
 
         Raises:
-            ArgumentError: If a metric can't see images of this size.
+            ArgumentError: If a metric does not accept images of this size.
         """
-        sights = self._sights.values()
-        return int(sum(sight.bytes_per_pixel * sight.lead.seen_pixels(height, width) for sight in sights))
+        per_pixel = self._bytes_per_pixel
+        return int(sum(per_pixel[key] * source.count_pixels(height, width) for key, source in self._sources.items()))
 
     @torch.inference_mode()
-    def see(
-        self, paths: Sequence[Path], *, in_parts: bool, like: Sequence[Seen] | None = None
-    ) -> list[Seen | InnersightError]:
-        """Look at files.
+    def extract(
+        self, paths: Sequence[Path], *, in_parts: bool, like: Sequence[ImageFeatures] | None = None
+    ) -> list[ImageFeatures | InnersightError]:
+        """Read image files and extract their features.
 
         Args:
-            paths: The files; those of one size go through the network together.
-            in_parts: Only read them, as `compare` is to look a few windows at a time.
-            like: The reference of each file, whose size it must have.
+            paths: The files. Images of one size go through the network together.
+            in_parts: Only read them; `compare` then extracts a few windows at a time.
+            like: The reference of each file, whose size it must have; None if the files are references.
 
         Returns:
-            For each file what was seen, or why it can't be.
+            For each file its features, or the error.
         """
-        found: dict[int, Seen | InnersightError] = {}
+        found: dict[int, ImageFeatures | InnersightError] = {}
         read: dict[tuple[int, int], list[tuple[int, torch.Tensor, dict[str, str]]]] = {}
         for index, path in enumerate(paths):
             try:
                 keys = {} if self._cache is None or in_parts else self._keys(path, self._cache, like is None)
                 image = self._from_cache(path, keys) or self._read(path, like is None)
-                size = image.size if isinstance(image, Seen) else (image.shape[-2], image.shape[-1])
+                size = image.size if isinstance(image, ImageFeatures) else (image.shape[-2], image.shape[-1])
                 if like is not None:
                     check_same_size(like[index].size, size, (str(like[index].path), str(path)))
             except InnersightError as error:
                 found[index] = error
                 continue
-            if isinstance(image, Seen):
+            if isinstance(image, ImageFeatures):
                 found[index] = image
             else:
                 read.setdefault(size, []).append((index, image, keys))
@@ -169,25 +152,25 @@ class Sights:
             images = [image for _, image, _ in group]
             if in_parts:
                 found.update(
-                    (index, Seen(paths[index], size, {}, image, None))
+                    (index, ImageFeatures(paths[index], size, {}, image, None))
                     for index, image in zip(indices, images, strict=True)
                 )
                 continue
             try:
                 with self._turn:
-                    looks = self._look(images)
+                    extracted = self._extract(images)
             except InnersightError as error:
                 found.update((index, error) for index in indices)
                 continue
-            for (index, image, keys), views in zip(group, looks, strict=True):
-                seen = Seen(paths[index], size, views, None, self._fingerprint(image))
-                self._to_cache(seen, keys)
-                found[index] = seen
+            for (index, image, keys), features in zip(group, extracted, strict=True):
+                one = ImageFeatures(paths[index], size, features, None, self._fingerprint(image))
+                self._to_cache(one, keys)
+                found[index] = one
         return [found[index] for index in range(len(paths))]
 
     @torch.inference_mode()
-    def compare(self, reference: Seen, distorted: Seen) -> RowScore:
-        """Score one pair of what was seen, both in parts or neither, of one size."""
+    def compare(self, reference: ImageFeatures, distorted: ImageFeatures) -> RowScore:
+        """Score one pair of one size. Either both have features, or both have pixels."""
         try:
             if reference.fingerprint is not None and reference.fingerprint == distorted.fingerprint:
                 distorted = reference
@@ -195,56 +178,61 @@ class Sights:
                 scores, per_layer = self._score(reference, distorted)
             for name, score in scores.items():
                 if not math.isfinite(score):
-                    raise ImageError(f"The score of {name} is {score}: the network's features are not finite here.")
+                    raise ImageError(f"The score of {name} is {score}: the features of these images are not finite.")
         except InnersightError as error:
             return RowScore({}, {}, str(error))
         return RowScore(scores, per_layer, None)
 
-    def _score(self, reference: Seen, distorted: Seen) -> tuple[dict[str, float], dict[str, list[float]]]:
-        parts: dict[tuple[str, int], tuple[float, list[float]]] = {}
-        for key, sight in self._sights.items():
-            totals = [0.0] * len(sight.members)
-            layers = [[0.0] * len(member.layers) for _, _, member in sight.members]
+    def _score(
+        self, reference: ImageFeatures, distorted: ImageFeatures
+    ) -> tuple[dict[str, float], dict[str, list[float]]]:
+        totals: dict[tuple[str, int], float] = {}
+        layers: dict[tuple[str, int], list[float]] = {}
+        for key in self._sources:
+            own = [
+                ((name, index), comparison)
+                for name, summands in self._summands.items()
+                for index, (source, comparison) in enumerate(summands)
+                if source == key
+            ]
             windows = 0
-            for r, d in self._pairs_of_views(key, reference, distorted):
+            for r, d in self._pairs_of_features(key, reference, distorted):
                 windows += r.windows
-                for place, (_, _, member) in enumerate(sight.members):
-                    totals[place] += member.compare(r, d).item() * r.windows
+                for place, comparison in own:
+                    totals[place] = totals.get(place, 0.0) + comparison.score(r, d) * r.windows
                     if self._with_layers:
-                        values = member.compare_layers(r, d)[0].tolist()
-                        layers[place] = [
-                            total + value * r.windows for total, value in zip(layers[place], values, strict=True)
-                        ]
-            for place, (name, index, _) in enumerate(sight.members):
-                parts[name, index] = totals[place] / windows, [total / windows for total in layers[place]]
+                        values = [value * r.windows for value in comparison.score_layers(r, d)]
+                        before = layers.get(place, [0.0] * len(values))
+                        layers[place] = [total + value for total, value in zip(before, values, strict=True)]
+            for place, _ in own:
+                totals[place] /= windows
+                layers[place] = [total / windows for total in layers.get(place, [])]
         scores, per_layer = {}, {}
-        for name, shares in self._shares.items():
-            own = [(share, *parts[name, index]) for index, share in enumerate(shares)]
-            scores[name] = sum(share * score for share, score, _ in own)
+        for name, summands in self._summands.items():
+            scores[name] = sum(totals[name, index] for index in range(len(summands)))
             if self._with_layers:
-                per_layer[name] = [share * value for share, _, values in own for value in values]
+                per_layer[name] = [value for index in range(len(summands)) for value in layers[name, index]]
         return scores, per_layer
 
-    def _pairs_of_views(self, key: str, reference: Seen, distorted: Seen) -> Iterator[tuple[Views, Views]]:
-        if key in reference.views and key in distorted.views:
-            yield reference.views[key], distorted.views[key]
+    def _pairs_of_features(
+        self, key: str, reference: ImageFeatures, distorted: ImageFeatures
+    ) -> Iterator[tuple[ViewFeatures, ViewFeatures]]:
+        if key in reference.features and key in distorted.features:
+            yield reference.features[key], distorted.features[key]
             return
         if reference.image is None or distorted.image is None:
-            raise ValueError("one side was read to be seen in parts, the other was not")
-        sight = self._sights[key]
-        parts = (
-            sight.lead.look_in_parts(_batch([image], sight.lead), sight.layers)
-            for image in (reference.image, distorted.image)
-        )
+            raise ValueError("one image has features, the other has pixels")
+        source = self._sources[key]
+        parts = (source.extract_in_parts(source.batch([image])) for image in (reference.image, distorted.image))
         yield from zip(*parts, strict=True)
 
-    def _look(self, images: Sequence[torch.Tensor]) -> list[dict[str, Views]]:
-        looks: list[dict[str, Views]] = [{} for _ in images]
-        for key, sight in self._sights.items():
-            views = sight.lead.look(_batch(images, sight.lead), sight.layers)
-            for index, look in enumerate(looks):
-                look[key] = views.one(index) if len(looks) > 1 else views
-        return looks
+    def _extract(self, images: Sequence[torch.Tensor]) -> list[dict[str, ViewFeatures]]:
+        found: list[dict[str, ViewFeatures]] = [{} for _ in images]
+        for key, source in self._sources.items():
+            features = source.extract(source.batch(images))
+            for index, one in enumerate(found):
+                one[key] = features.one(index) if len(found) > 1 else features
+        return found
 
     def _fingerprint(self, image: torch.Tensor) -> bytes | None:
         return hashlib.blake2b(image.numpy().data, digest_size=16).digest() if self._fingerprints else None
@@ -260,38 +248,33 @@ class Sights:
         try:
             content = path.read_bytes()
         except OSError:
-            return {}  # to read it as an image will tell why
+            return {}  # reading it as an image gives the reason
         done = "" if self._perturbation is None else f"{self._perturbation} of {'r' if is_reference else 'd'}"
-        return {key: cache.key(content, sight.lead, sight.layers, done) for key, sight in self._sights.items()}
+        return {key: cache.key(content, f"{source.extraction} {done}") for key, source in self._sources.items()}
 
-    def _from_cache(self, path: Path, keys: Mapping[str, str]) -> Seen | None:
-        views: dict[str, Views] = {}
+    def _from_cache(self, path: Path, keys: Mapping[str, str]) -> ImageFeatures | None:
+        features: dict[str, ViewFeatures] = {}
         facts: dict[str, str] = {}
-        for sight, key in keys.items():
+        for source, key in keys.items():
             kept = self._cache.load(key) if self._cache is not None else None
             if kept is None:
                 return None
-            views[sight], facts = kept[0].to(self._sights[sight].lead.device), kept[1]
-        if not views:
+            features[source], facts = kept[0].to(self._sources[source].device), kept[1]
+        if not features:
             return None
         try:
             size = int(facts["height"]), int(facts["width"])
-            return Seen(path, size, views, None, bytes.fromhex(facts["fingerprint"]))
-        except (KeyError, ValueError):  # damaged, like any file that the cache can't read
+            return ImageFeatures(path, size, features, None, bytes.fromhex(facts["fingerprint"]))
+        except (KeyError, ValueError):  # damaged
             return None
 
-    def _to_cache(self, seen: Seen, keys: Mapping[str, str]) -> None:
-        if self._cache is None or seen.fingerprint is None:
+    def _to_cache(self, image: ImageFeatures, keys: Mapping[str, str]) -> None:
+        if self._cache is None or image.fingerprint is None:
             return
         facts = {
-            "height": str(seen.size[0]),
-            "width": str(seen.size[1]),
-            "fingerprint": seen.fingerprint.hex(),
+            "height": str(image.size[0]),
+            "width": str(image.size[1]),
+            "fingerprint": image.fingerprint.hex(),
         }
-        for sight, key in keys.items():
-            self._cache.save(key, seen.views[sight], facts)
-
-
-def _batch(images: Sequence[torch.Tensor], metric: PairMetric) -> torch.Tensor:
-    stacked = images[0][None] if len(images) == 1 else torch.stack(list(images))
-    return stacked.to(device=metric.device, dtype=metric.dtype)
+        for source, key in keys.items():
+            self._cache.save(key, image.features[source], facts)

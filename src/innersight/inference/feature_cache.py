@@ -1,4 +1,4 @@
-"""Features on disk, for runs that see the same images again: bounded, whole or absent, never of another make."""
+"""Size-limited, atomic on-disk cache of features, keyed by content and configuration."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import safetensors
@@ -20,44 +18,29 @@ import safetensors.torch
 import torch
 from safetensors.torch import save_file
 
-from innersight._version import __version__
-from innersight.backbones.features import Features
 from innersight.errors import ArgumentError, first_line
-from innersight.metrics.contract import PairMetric
-from innersight.metrics.views import Views
+from innersight.metrics.feature_batch import ViewFeatures
+from innersight.provenance import versions
 
 _NAME = re.compile(r"[0-9a-f]{64}\.safetensors")
 _PARTIAL = re.compile(r"[0-9a-f]{64}\.\d+-\d+\.partial")
-_LEFT_BEHIND = 3600.0  # seconds after which a partial file has no writer any more
-_KEPT_SHARE = 0.9  # of the limit, once it was passed: not every further file needs a clearing
-_DECIDING = ("torch", "timm", "Pillow", "imagecodecs", "tifffile")  # they run the networks and decode the images
-
-
-@cache
-def versions() -> tuple[tuple[str, str], ...]:
-    """Return (distribution, version) of all that decides the features of an image."""
-    found = [("innersight", __version__)]
-    for name in _DECIDING:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:  # another distribution has the same module, as pillow-simd does
-            found.append((name, "unknown"))
-    return tuple(found)
+_LEFT_BEHIND = 3600.0  # seconds after which no process writes to a partial file any more
+_KEPT_SHARE = 0.9  # of the limit: after the limit is exceeded, files are removed down to this share
 
 
 class FeatureCache:
-    """A folder of features, each named by a digest of the image file, the metric's `sight`, the layers and the runtime.
+    """A folder of features. Each file is named by a digest of the image file, the extraction and the software.
 
-    Several processes may use one folder. A file appears whole or not at all. It holds a checksum of all that is in it
-    and of its key; one that can't be read or doesn't match its checksum is computed again. Where the files of all the
-    processes together pass the limit, those not used for longest go first.
+    Several processes may use one folder. A file is complete or absent. It holds a checksum of its content and its key;
+    a file that cannot be read or does not match its checksum is ignored, and its features are computed again. If the
+    files of all processes together exceed the limit, the least recently used files are removed.
 
     Args:
-        folder: Made if it is not there; nothing in it but this cache's own files is ever touched.
-        limit: What the files may take, bytes.
+        folder: The folder. It is created if absent. Only files of the cache in it are read, written or removed.
+        limit: Largest total size of the files, bytes.
 
     Raises:
-        ArgumentError: If the folder can't be made or written to.
+        ArgumentError: If the folder cannot be created or written to.
     """
 
     def __init__(self, folder: str | Path, limit: int) -> None:
@@ -71,15 +54,23 @@ class FeatureCache:
                     partial.unlink(missing_ok=True)
             self._hold_limit()
         except OSError as error:
-            raise ArgumentError(f"The cache can't use the folder '{folder}': {first_line(error)}") from error
+            raise ArgumentError(f"The cache cannot use the folder '{folder}': {first_line(error)}") from error
 
-    def key(self, content: bytes, metric: PairMetric, layers: tuple[int, ...], done: str = "") -> str:
-        """Name what a metric's `look` at these layers sees of a file of this content, after what was done to it."""
-        made = [versions(), metric.sight, metric.runtime.name, metric.device.type, list(layers), done]
+    def key(self, content: bytes, extraction: str) -> str:
+        """Return the key of the features of a file.
+
+        Args:
+            content: The bytes of the file.
+            extraction: What decides the features beside the file and the versions of the software.
+
+        Returns:
+            A SHA-256, hexadecimal.
+        """
+        made = [versions(), extraction]
         return hashlib.sha256(hashlib.sha256(content).digest() + json.dumps(made).encode()).hexdigest()
 
-    def load(self, key: str) -> tuple[Views, dict[str, str]] | None:
-        """Return what was saved by that name, or None where nothing was, or where the file is damaged."""
+    def load(self, key: str) -> tuple[ViewFeatures, dict[str, str]] | None:
+        """Return the features and facts that were saved under a key; None if there are none, or the file is damaged."""
         path = self._path(key)
         try:
             content = self._content(path)
@@ -88,38 +79,43 @@ class FeatureCache:
             said: dict[str, str] = head["__metadata__"]
             if said.pop("checksum") != _checksum(key, tensors, said):
                 return None
-            layers = tuple(tensors[str(index)] for index in range(len(tensors)))
-            facts = json.loads(said["views"])
-            grid = tuple(facts["grid"]) if facts["grid"] else None
-            features = Features(facts["kind"], layers, grid)
-            views = Views(features, tuple(facts["layers"]), 1, tuple(facts["size"]), facts["sight"])
-        except Exception:  # noqa: BLE001 - damage raises anything; what is computed in its place replaces it
+            saved = json.loads(said["features"])
+            # safetensors sorts tensors; their order is part of the features.
+            ordered = {name: tensors[name] for name in saved["tensors"]}
+            grid = tuple(saved["grid"]) if saved["grid"] else None
+            features = ViewFeatures(saved["kind"], ordered, grid, 1, tuple(saved["size"]), saved["extractor_id"])
+        except Exception:  # noqa: BLE001 - a damaged file raises any error; the features are then computed again
             return None
-        with suppress(OSError):  # another user's file can be read but not be marked as used
+        with suppress(OSError):  # another user's file can be readable but not writable
             os.utime(path)
-        return views, said
+        return features, said
 
-    def save(self, key: str, views: Views, facts: dict[str, str]) -> None:
-        """Keep what was seen of one image, with facts of one's own.
+    def save(self, key: str, features: ViewFeatures, facts: dict[str, str]) -> None:
+        """Save the features of one image.
 
-        What is larger than the limit is not kept, and nothing is where a folder has the file's name.
+        Features larger than the limit are not saved. Nothing is saved where a folder has the file's name.
+
+        Args:
+            key: Their key.
+            features: Of one image.
+            facts: Further texts by name, which `load` returns.
 
         Raises:
-            ArgumentError: If the folder can't be written to, or its disk is full.
+            ArgumentError: If the folder cannot be written to, or its disk is full.
         """
         path = self._path(key)
-        if views.nbytes > self.limit * _KEPT_SHARE:
+        if features.nbytes > self.limit * _KEPT_SHARE:
             return
-        tensors = {str(index): layer.detach().contiguous().cpu() for index, layer in enumerate(views.features.layers)}
-        seen = {
-            "kind": views.features.kind,
-            "grid": views.features.grid,
-            "layers": views.layers,
-            "size": views.size,
-            "sight": views.sight,
+        tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in features.tensors.items()}
+        saved = {
+            "kind": features.kind,
+            "tensors": list(tensors),
+            "grid": features.grid,
+            "size": features.size,
+            "extractor_id": features.extractor_id,
         }
         partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
-        said = {name: fact for name, fact in facts.items() if name != "checksum"} | {"views": json.dumps(seen)}
+        said = {name: fact for name, fact in facts.items() if name != "checksum"} | {"features": json.dumps(saved)}
         try:
             if path.is_dir():
                 return
@@ -127,7 +123,7 @@ class FeatureCache:
             partial.replace(path)
         except (OSError, safetensors.SafetensorError) as error:
             partial.unlink(missing_ok=True)
-            raise ArgumentError(f"The cache '{self.folder}' can't be written to: {first_line(error)}") from error
+            raise ArgumentError(f"The cache '{self.folder}' cannot be written to: {first_line(error)}") from error
         with self._lock:
             self._hold_limit()
 
@@ -146,7 +142,10 @@ class FeatureCache:
         for _, size, path in sorted(files):
             if total <= self.limit * _KEPT_SHARE:
                 return
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except PermissionError:  # on Windows, while another process reads the file
+                continue
             total -= size
 
     def _files(self, name: re.Pattern[str]) -> list[tuple[float, int, Path]]:

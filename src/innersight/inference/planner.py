@@ -1,4 +1,4 @@
-"""Score many pairs: planned by reference, read and scored side by side, in bounded memory."""
+"""Planning of many pairs: grouped by reference, read and scored in parallel, within a memory limit."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from typing import Literal, TypeAlias
 import torch
 
 from innersight.errors import ArgumentError, InnersightError
-from innersight.inference.extractor import RowScore, Seen, Sights
+from innersight.inference.extractor import FeatureExtractor, ImageFeatures, RowScore
 from innersight.inference.feature_cache import FeatureCache
 from innersight.io.images import read_size
-from innersight.metrics.combined import AnyMetric
+from innersight.metrics.base import FullReferenceMetric
 from innersight.preprocess.perturbation import Perturbation
 
 Auto: TypeAlias = Literal["auto"]
 Row: TypeAlias = tuple[int, Path, Path]
-"""A row's number in its list, its reference and its distorted file."""
+"""A row: its number in the list, its reference file and its distorted file."""
 
 PLANNED_TOGETHER = 65_536
-"""Rows that are held to be planned together: some tens of megabytes, whatever the list."""
+"""Rows that are planned together. They take some tens of megabytes."""
 
 _BATCH_ON_GPU = 16
 _MOST_GPU_WORKERS = 8
-_BYTES_PER_PIXEL = 2 * 3 * 4  # of an image while it is read: its floats, and what they are made of
-_LOOK_COPIES = 2  # of features while they are made: the network's own and ours
+_BYTES_PER_PIXEL = 2 * 3 * 4  # of an image while it is read: its floats, and the decoded data
+_EXTRACTION_COPIES = 2  # of features during extraction: those of the network and those that are kept
 _ERROR_BYTES = 1 << 10
-_IN_FLIGHT = 8  # chunks a worker, so that none runs dry while the planner waits for its turn
+_IN_FLIGHT = 8  # chunks for each worker, so that no worker waits for the planner
 
 
 def score_pairs(
     pairs: Iterable[tuple[str | Path, str | Path]],
-    metrics: Mapping[str, AnyMetric],
+    metrics: Mapping[str, FullReferenceMetric],
     *,
     with_layers: bool = False,
     memory_limit: int = 2 << 30,
@@ -47,29 +47,30 @@ def score_pairs(
     cache: FeatureCache | None = None,
     ahead: int = 1024,
 ) -> Iterator[RowScore]:
-    """Score pairs of files, one result for each, in their order.
+    """Score pairs of files: one result for each pair, in their order.
 
-    A pair that can't be read or compared gets its error and the rest goes on. A reference is seen once for all its
-    pairs while what is kept fits the memory; pairs are taken in an order that makes that so. Metrics that share what
-    the network sees (`Metric.sight`) share its work. Scores depend on nothing but their pair, within 1e-5.
+    A pair that cannot be read or compared gets an error as its result; the other pairs are scored. The features of a
+    reference are extracted once for all its pairs, as long as they fit the memory limit. Metrics with one extractor id
+    share an extraction. Within 1e-5, a score depends on its pair only.
 
     Args:
-        pairs: Reference and distorted file of each.
-        metrics: The metrics by the names their scores are to have, see `innersight.create_metrics`.
-        with_layers: Whether to compute `per_layer`.
-        memory_limit: What images and features may take beside the networks, bytes. Features that would not fit are
-            compared a few windows at a time; one pair of images is always held.
-        workers: Threads that read and score, each a pair of its own; `auto`: as many as torch uses on a CPU.
-        batch_size: Images that go through the network together; `auto`: one on a CPU, where more is no faster and one
-            keeps equal images exactly equal, 16 on a GPU.
-        cache: Where features of an earlier run may lie, and those of this run are left.
-        ahead: Pairs that are taken from `pairs` at once, to be planned together.
+        pairs: Reference and distorted file of each pair.
+        metrics: The metrics by the names of their scores, see `innersight.create_metrics`.
+        with_layers: Whether to compute `per_layer`. Default: False.
+        memory_limit: Memory for images and features, beside the networks, bytes. Features that exceed it are compared
+            a few windows at a time. One pair of images is always held. Default: 2 GiB.
+        workers: Number of threads that read and score, each one pair at a time. `auto`, the default: the number of
+            threads that torch uses on a CPU.
+        batch_size: Number of images in one pass of the network. `auto`, the default: 1 on a CPU, where a larger batch
+            is not faster and can change scores by rounding; 16 on a GPU.
+        cache: A cache of features. Default: none.
+        ahead: Number of pairs that are taken from `pairs` at a time and planned together. Default: 1024.
 
     Yields:
-        One result a pair.
+        One result for each pair.
 
     Raises:
-        ArgumentError: If a number is not one from 1.
+        ArgumentError: If a number is not a whole number from 1.
 
     Example:
         >>> from PIL import Image
@@ -102,14 +103,14 @@ def score_pairs(
 
 
 class Engine:
-    """Scores rows in the order that costs least; see `score_pairs` for what it is told.
+    """Scores rows in an order that reuses features; its arguments are those of `score_pairs`.
 
-    One thread plans and keeps account of the memory, `workers` others read, look and compare.
+    One thread plans and accounts for the memory. `workers` other threads read, extract and compare.
     """
 
     def __init__(
         self,
-        metrics: Mapping[str, AnyMetric],
+        metrics: Mapping[str, FullReferenceMetric],
         *,
         with_layers: bool = False,
         memory_limit: int = 2 << 30,
@@ -136,7 +137,7 @@ class Engine:
         self._batch: int = (_BATCH_ON_GPU if on_gpu else 1) if batch_size == "auto" else batch_size
         self._threads = threads
         self._threads_each = 1 if on_gpu else max(1, threads // self._workers)
-        self._sights = Sights(
+        self._extractor = FeatureExtractor(
             metrics, with_layers=with_layers, together=self._batch > 1, cache=cache, perturbation=perturbation
         )
         self._limit = memory_limit
@@ -144,24 +145,24 @@ class Engine:
         self._warm = False
 
     def warm_up(self, first: Path) -> None:
-        """Make ready for images of the size of this one: runtimes are chosen and compiled, memory is foreseen."""
+        """Prepare for images of the size of a file: runtimes are chosen and compiled, the memory is estimated."""
         size = read_size(first)
         try:
-            self._sights.warm_up(size)
+            self._extractor.warm_up(size)
         except InnersightError:
             if size is None:
                 raise
-            self._sights.warm_up(None)  # this image can't be seen; its row will say why
+            self._extractor.warm_up(None)  # no metric accepts this image; its row gives the reason
         self._warm = True
 
     def run(self, rows: Iterable[Row]) -> Iterator[tuple[int, RowScore]]:
         """Score rows.
 
         Args:
-            rows: Each with a number of its own; `ahead` of them are taken at once.
+            rows: Rows with different numbers; `ahead` of them are taken at a time.
 
         Yields:
-            A row's number and its result, in the order they are done.
+            The number of a row and its result, in the order of completion.
         """
         source = iter(rows)
         first = next(source, None)
@@ -172,17 +173,17 @@ class Engine:
         with ThreadPoolExecutor(
             self._workers, "innersight", initializer=torch.set_num_threads, initargs=(self._threads_each,)
         ) as pool:
-            run = _Run(pool, self._sights, self._limit, self._workers)
+            run = _Run(pool, self._extractor, self._limit, self._workers)
             try:
                 for chunk in self._plan(chain((first,), source), run):
                     yield from run.add(chunk)
                 yield from run.finish()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-                torch.set_num_threads(self._threads)  # what a worker sets, torch gives to all threads begun later
+                torch.set_num_threads(self._threads)  # torch applies a worker's setting to all later threads
 
     def _plan(self, rows: Iterator[Row], run: _Run) -> Iterator[list[Row]]:
-        """Bring rows of one reference together, those of references that are in memory first, and cut batches."""
+        """Group rows by reference, references in memory first, and cut the groups into chunks."""
         while block := list(islice(rows, self._ahead)):
             by_reference: dict[Path, list[Row]] = {}
             for row in block:
@@ -200,9 +201,9 @@ def _check_whole(name: str, number: object) -> None:
 
 @dataclass
 class _Kept:
-    """A reference: what was or will be seen of it, and how many planned chunks need it."""
+    """A reference: its features, now or later, and the number of planned chunks that need it."""
 
-    seen: Future[Seen | InnersightError]
+    features: Future[ImageFeatures | InnersightError]
     in_parts: bool
     size: tuple[int, int]
     nbytes: int
@@ -212,20 +213,20 @@ class _Kept:
 @dataclass
 class _Chunk:
     rows: list[Row]
-    references: list[_Kept]  # one a row
+    references: list[_Kept]  # one for each row
     work_bytes: int
 
 
 class _Run:
-    """The state of one run. All accounts are kept by the one thread that plans; workers only compute.
+    """The state of one run. Only the planning thread accounts for memory; workers compute.
 
-    References are submitted when their first chunk is planned, chunks a few places later, so that no worker stands
-    waiting for a reference. Since both start in the order they were submitted, nothing can wait for ever.
+    References are submitted when their first chunk is planned, chunks a few places later, so that no worker waits for a
+    reference. Both start in the order of submission, so there is no deadlock.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor, sights: Sights, limit: int, workers: int) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, extractor: FeatureExtractor, limit: int, workers: int) -> None:
         self._pool = pool
-        self._sights = sights
+        self._extractor = extractor
         self._limit = limit
         self._workers = workers
         self._kept: OrderedDict[Path, _Kept] = OrderedDict()
@@ -239,13 +240,13 @@ class _Run:
         return reference in self._kept
 
     def add(self, rows: list[Row]) -> Iterator[tuple[int, RowScore]]:
-        """Take on a chunk of rows; yield what is done meanwhile."""
+        """Plan a chunk of rows; yield the results that are complete."""
         new = [path for path in dict.fromkeys(row[1] for row in rows) if path not in self._kept]
         measured = [self._measure(path) for path in new]
         needed = sum(kept.nbytes for kept in measured)
         sizes = [(self._kept.get(row[1]) or measured[new.index(row[1])]) for row in rows]
         work = sum(self._work_bytes(kept) for kept in sizes)
-        # The references at hand are needed by this chunk: they must not make room for the others.
+        # This chunk needs the references in memory: they must not be dropped for the others.
         for row in rows:
             if row[1] in self._kept:
                 self._kept.move_to_end(row[1])
@@ -272,7 +273,7 @@ class _Run:
             yield from self._collect()
 
     def finish(self) -> Iterator[tuple[int, RowScore]]:
-        """Yield all that is left."""
+        """Yield all remaining results."""
         self._submit_planned(0)
         while self._running:
             yield from self._collect()
@@ -281,21 +282,21 @@ class _Run:
         return bool(self._running or self._planned)
 
     def _measure(self, path: Path) -> _Kept:
-        """Foresee what a reference takes, and whether its features can be held."""
+        """Estimate the memory of a reference, and whether its features fit."""
         height, width = size = read_size(path) or (0, 0)
         pixels = 3 * 4 * height * width
         try:
-            features = self._sights.feature_bytes(height, width) if height else _ERROR_BYTES
-        except InnersightError:  # no metric can see this size: to look will tell why
+            features = self._extractor.feature_bytes(height, width) if height else _ERROR_BYTES
+        except InnersightError:  # no metric accepts this size: the extraction gives the reason
             features = _ERROR_BYTES
-        in_parts = 2 * _LOOK_COPIES * features + _BYTES_PER_PIXEL * height * width > self._limit
+        in_parts = 2 * _EXTRACTION_COPIES * features + _BYTES_PER_PIXEL * height * width > self._limit
         return _Kept(Future(), in_parts, size, pixels if in_parts else features)
 
     def _work_bytes(self, kept: _Kept) -> int:
-        """Foresee what the scoring of a row takes while it lasts."""
+        """Estimate the memory that is used while a row is scored."""
         height, width = kept.size
         reading = _BYTES_PER_PIXEL * height * width
-        return reading if kept.in_parts else reading + _LOOK_COPIES * kept.nbytes
+        return reading if kept.in_parts else reading + _EXTRACTION_COPIES * kept.nbytes
 
     def _make_room(self, wanted: int) -> bool:
         """Drop references that no planned chunk needs, the least recently used first, until so many bytes fit."""
@@ -307,17 +308,17 @@ class _Run:
         return self._used + wanted <= self._limit
 
     def _submit_references(self, paths: Sequence[Path], kept: Sequence[_Kept], in_parts: bool) -> None:
-        def look() -> None:
+        def extract() -> None:
             try:
-                found = self._sights.see(paths, in_parts=in_parts)
+                found = self._extractor.extract(paths, in_parts=in_parts)
             except BaseException as error:
                 for one in kept:
-                    one.seen.set_exception(error)
+                    one.features.set_exception(error)
                 raise
-            for one, seen in zip(kept, found, strict=True):
-                one.seen.set_result(seen)
+            for one, features in zip(kept, found, strict=True):
+                one.features.set_result(features)
 
-        self._pool.submit(look)
+        self._pool.submit(extract)
 
     def _submit_planned(self, leave: int) -> None:
         while len(self._planned) > leave:
@@ -339,22 +340,22 @@ class _Run:
 
     def _score(self, chunk: _Chunk) -> list[RowScore]:
         """Read and score a chunk; in a worker."""
-        references = [kept.seen.result() for kept in chunk.references]
+        references = [kept.features.result() for kept in chunk.references]
         results: dict[int, RowScore] = {}
         for in_parts in (False, True):
             good = [
-                (index, seen)
-                for index, (seen, kept) in enumerate(zip(references, chunk.references, strict=True))
-                if isinstance(seen, Seen) and kept.in_parts == in_parts
+                (index, features)
+                for index, (features, kept) in enumerate(zip(references, chunk.references, strict=True))
+                if isinstance(features, ImageFeatures) and kept.in_parts == in_parts
             ]
             paths = [chunk.rows[index][2] for index, _ in good]
-            looked = self._sights.see(paths, in_parts=in_parts, like=[seen for _, seen in good])
-            for (index, reference), distorted in zip(good, looked, strict=True):
+            extracted = self._extractor.extract(paths, in_parts=in_parts, like=[features for _, features in good])
+            for (index, reference), distorted in zip(good, extracted, strict=True):
                 if isinstance(distorted, InnersightError):
                     results[index] = RowScore({}, {}, str(distorted))
                 else:
-                    results[index] = self._sights.compare(reference, distorted)
-        for index, seen in enumerate(references):
-            if isinstance(seen, InnersightError):
-                results[index] = RowScore({}, {}, str(seen))
+                    results[index] = self._extractor.compare(reference, distorted)
+        for index, features in enumerate(references):
+            if isinstance(features, InnersightError):
+                results[index] = RowScore({}, {}, str(features))
         return [results[index] for index in range(len(chunk.rows))]

@@ -1,94 +1,103 @@
-"""What decided a metric's score: one line to cite, and a record in JSON types."""
+"""Description of what decides a score: a record in JSON types, and one line to cite."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from innersight._version import __version__
-from innersight.backbones.features import Backbone
-
-if TYPE_CHECKING:
-    from innersight.metrics.module import Metric
-
-
-def network_name(backbone: Backbone) -> str:
-    """Return timm's name of a network; without the tag of the weights if the user gave a file of weights."""
-    name = backbone.entry.timm_name
-    return name.partition(".")[0] if backbone.weights.source == "file" else name
+from innersight.metrics.config import MetricConfig
+from innersight.metrics.terms.base import type_of
+from innersight.metrics.view_comparison import ViewComparison
+from innersight.metrics.view_extractor import ViewExtractor
+from innersight.provenance import versions
 
 
-def cite(metric: Metric) -> str:
-    """Return one line to cite with a score: everything that decided it."""
-    config, weights = metric.config, metric.backbone.weights
-    if config.features == "embedding":
-        features = "embedding"
-    else:
-        layers = metric.terms.distance_layers or metric.terms.spread_layers
-        features = f"intermediate layer{'s'[: len(layers) > 1]} {_list(layers)} of {metric.backbone.count}"
-    seed = f" (seed {config.seed})" if config.distance == "swd" else ""
-    poolings = [
-        f"{pooling} over {what}"
-        for pooling, what in ((config.position_pooling, "positions"), (config.layer_pooling, "layers"))
-        if pooling
-    ]
-    terms = [
-        *([f"structure {config.structure:g}"] if config.structure != 1 else []),
-        *(
-            [f"spread {config.spread:g} (order {config.spread_order}, layers {_list(metric.terms.spread_layers)})"]
-            if config.spread
-            else []
-        ),
-        *(["log"] if config.layer_scale == "log" else []),
-        *([f"colour {config.colour:g}"] if config.colour else []),
-        *([f"tint {config.tint:g}"] if config.tint else []),
-    ]
-    chroma = f"chroma {config.chroma}, " if config.chroma != "full" else ""
-    tokens = f"tokens {config.tokens}, " if config.tokens != "plain" else ""
-    return (
-        f"innersight {__version__} {config.preset}: {network_name(metric.backbone)} "
-        f"(weights {weights.digest[:19]}), {features}, "
-        f"input {config.input}, {chroma}normalisation {config.normalisation}, {tokens}"
-        f"{', '.join([config.distance + seed, *terms, *poolings])}, {metric.precision}"
-    )
+def describe(config: MetricConfig, comparisons: Sequence[ViewComparison]) -> dict[str, Any]:
+    """Return the configuration and the weights of a metric in JSON types.
 
+    Args:
+        config: The configuration.
+        comparisons: The comparisons of its views.
 
-def describe(metric: Metric) -> dict[str, Any]:
-    """Return everything that decided a score, in JSON types."""
-    config, entry, weights = metric.config, metric.backbone.entry, metric.backbone.weights
+    Returns:
+        `name`, `versions` of the software, `scale`, `reduce`, `views` and `terms` by name. Layers are indices. A
+        parameter without effect is None.
+    """
     return {
-        "preset": config.preset,
-        "innersight": __version__,
-        "backbone": entry.alias,
-        "timm_name": network_name(metric.backbone),
-        "weights": {"source": weights.source, "file": weights.path.name, "digest": weights.digest},
-        "features": config.features,
-        "structure": config.structure,
-        "layers": list(metric.terms.distance_layers) if config.features == "intermediate" else None,
-        "input": str(config.input),
-        "resize": "bilinear, anti-aliased" if config.input.short_side else None,
-        "chroma": config.chroma,
-        "normalisation": config.normalisation,
-        "tokens": config.tokens,
-        "distance": config.distance,
-        "spread": config.spread,
-        "spread_order": config.spread_order if config.spread else None,
-        "spread_layers": list(metric.terms.spread_layers) if config.spread else None,
-        "per_layer": metric.layer_names,
-        "layer_scale": config.layer_scale,
-        "colour": config.colour,
-        "tint": config.tint,
-        "position_pooling": config.position_pooling,
-        "layer_pooling": config.layer_pooling,
-        "window_pooling": "mean" if config.input.window else None,
-        "seed": config.seed if config.distance == "swd" else None,
-        "precision": metric.precision,
-        "runtime": metric.runtime.name,
-        "device": str(metric.device),
-        "citation": metric.citation,
+        "name": config.name,
+        "versions": versions(),
+        "scale": config.scale,
+        "reduce": config.reduce,
+        "views": {comparison.extractor.view.name: _describe_view(comparison.extractor) for comparison in comparisons},
+        "terms": {
+            term.name: {"type": type_of(term), "view": term.view, **term.describe(comparison.extractor.source)}
+            for comparison in comparisons
+            for term in comparison.terms
+        },
     }
 
 
-def _list(layers: tuple[int, ...]) -> str:
-    """Write ascending layers short, '0-4' or '0,3'."""
-    run = len(layers) > 1 and layers == tuple(range(layers[0], layers[-1] + 1))
-    return f"{layers[0]}-{layers[-1]}" if run else ",".join(str(layer) for layer in layers)
+def cite(config: MetricConfig, comparisons: Sequence[ViewComparison]) -> str:
+    """Return one line to cite with a score: everything that decided it.
+
+    Args:
+        config: The configuration.
+        comparisons: The comparisons of its views.
+    """
+    record = describe(config, comparisons)
+    views = []
+    for comparison in comparisons:
+        extractor = comparison.extractor
+        view = record["views"][extractor.view.name]
+        own = {key: view[key] for key in ("features", "input", "chroma", "normalisation", "token_norm")}
+        weights = extractor.backbone.weights.digest[:19]
+        views.append(f"{extractor.view.name} = {extractor.network_name} (weights {weights}; {_listed(own)})")
+    terms = []
+    for name, term in record["terms"].items():
+        own = {key: value for key, value in term.items() if key not in ("type", "weight")}
+        if len(comparisons) == 1:
+            del own["view"]
+        terms.append(f"{name} {term['weight']:g} ({_listed(own)})")
+    extractor = comparisons[0].extractor
+    torch_version = record["versions"]["torch"]
+    return (
+        f"innersight {__version__} {config.name}: {', '.join(views)}; {', '.join(terms)}; scale {config.scale}, "
+        f"{config.reduce} of terms; {extractor.precision}, {extractor.runtime.name} (torch {torch_version})"
+    )
+
+
+def _describe_view(extractor: ViewExtractor) -> dict[str, Any]:
+    view, weights = extractor.view, extractor.backbone.weights
+    return {
+        "backbone": extractor.backbone.entry.alias,
+        "timm_name": extractor.network_name,
+        "weights": {
+            "source": weights.source,
+            "file": None if weights.path is None else weights.path.name,
+            "digest": weights.digest,
+        },
+        "features": view.features,
+        "input": str(view.input),
+        "resize": "bilinear, anti-aliased" if view.input.short_side else None,
+        "window_pooling": "mean" if view.input.window else None,
+        "chroma": view.chroma,
+        "normalisation": view.normalisation,
+        "token_norm": view.token_norm,
+    }
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {_short(value)}" for key, value in values.items() if value not in (None, {}, "none", "full")
+    )
+
+
+def _short(value: Any) -> str:
+    """Write a value short: ascending layers as '0-4' or '0,3', options as 'seed=0'."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, list):
+        run = len(value) > 1 and value == list(range(value[0], value[-1] + 1))
+        return f"{value[0]}-{value[-1]}" if run else ",".join(str(item) for item in value)
+    return str(value)

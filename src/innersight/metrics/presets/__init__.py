@@ -1,0 +1,1 @@
+"""The named configurations, one a file."""

@@ -1,0 +1,200 @@
+"""Comparison of the features of one view: its terms, weighted as in the score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import nn
+
+from innersight.errors import ArgumentError
+from innersight.metrics.config import LOG_FLOOR, MetricConfig
+from innersight.metrics.feature_batch import ViewFeatures, layer_key
+from innersight.metrics.terms.base import PixelFeature, Term, TermFeatures
+from innersight.metrics.view_extractor import ViewExtractor, own_precision, windows_at_once
+
+
+class ViewComparison:
+    """Compares features of one view.
+
+    The score of a metric is the sum of what its views contribute. Each contribution is the mean over the windows of an
+    image, so it can be computed some windows at a time.
+
+    Args:
+        config: The configuration of the metric.
+        extractor: The extractor of one of its views.
+
+    Attributes:
+        terms: The terms of the view whose weight is not 0.
+        layers: Indices of the layers that the terms compare, ascending.
+        pixels: The pixel features that the terms compare.
+        labels: What the columns of `compare_layers` belong to: `layer 0` or the name of a term without layers.
+
+    Raises:
+        ArgumentError: If a term is not defined for the features of the view.
+    """
+
+    def __init__(self, config: MetricConfig, extractor: ViewExtractor) -> None:
+        self.extractor = extractor
+        self.terms = tuple(term for term in config.active_terms if term.view == extractor.view.name)
+        self._log = config.scale == "log"
+        source = extractor.source
+        for term in self.terms:
+            term.check(source)
+        self._term_layers = {term.name: term.compared_layers(source) for term in self.terms}
+        self.layers = tuple(sorted({layer for layers in self._term_layers.values() for layer in layers}))
+        self.pixels = tuple(_unique(term.pixel_feature for term in self.terms))
+        total = sum(term.weight for term in config.active_terms) if config.reduce == "mean" else None
+        # Weight of one column of a term's scores.
+        self._shares = {
+            term.name: term.weight if total is None else term.weight / total / term.columns(source)
+            for term in self.terms
+        }
+        pixel_terms = [term.name for term in self.terms if not self._term_layers[term.name]]
+        self.labels = (*map(layer_key, self.layers), *pixel_terms)
+
+    @property
+    def map_terms(self) -> tuple[Term, ...]:
+        """The terms that have a map."""
+        return tuple(term for term in self.terms if term.has_map(self.extractor.source))
+
+    def extract(self, images: torch.Tensor) -> ViewFeatures:
+        """Extract the features that the terms compare; see `ViewExtractor.extract`."""
+        return self.extractor.extract(images, self.layers, self.pixels)
+
+    def compare(self, reference: ViewFeatures, distorted: ViewFeatures) -> torch.Tensor:
+        """Compute the view's contribution to the score.
+
+        Args:
+            reference: Features of N images, or of one image that all distorted images are compared with.
+            distorted: Features of N images.
+
+        Returns:
+            (N,), from 0.
+
+        Raises:
+            ArgumentError: If the features have different sizes or another extractor, their numbers do not fit, or a
+                tensor is missing.
+        """
+        return self._over_windows(reference, distorted, layers=False)
+
+    def compare_layers(self, reference: ViewFeatures, distorted: ViewFeatures) -> torch.Tensor:
+        """Compute each layer's part of the contribution: (N, labels); see `FeatureMetric.per_layer`.
+
+        Raises:
+            ArgumentError: As `compare`.
+        """
+        return self._over_windows(reference, distorted, layers=True)
+
+    def score(self, reference: ViewFeatures, distorted: ViewFeatures) -> torch.Tensor:
+        """Compute the contribution of each window of each image, (K * N,); nothing is checked."""
+        total = None
+        for term in self.terms:
+            values = self._scaled(term.scores(*self._inputs(term, reference, distorted))).sum(1)
+            part = self._shares[term.name] * values
+            total = part if total is None else total + part
+        if total is None:
+            raise ValueError("a view without terms has no score")
+        return total
+
+    def score_layers(self, reference: ViewFeatures, distorted: ViewFeatures) -> torch.Tensor:
+        """Compute each label's part of the contribution of each window, (K * N, labels); nothing is checked."""
+        columns: dict[str, torch.Tensor] = {}
+        for term in self.terms:
+            values = self._scaled(term.layer_scores(*self._inputs(term, reference, distorted)))
+            layers = self._term_layers[term.name]
+            keys = [layer_key(layer) for layer in layers] if layers else [term.name]
+            for key, column in zip(keys, values.unbind(1), strict=True):
+                part = self._shares[term.name] * column
+                columns[key] = columns[key] + part if key in columns else part
+        return torch.stack([columns[label] for label in self.labels], dim=1)
+
+    def map(self, reference: ViewFeatures, distorted: ViewFeatures, size: tuple[int, int]) -> torch.Tensor:
+        """Compute the terms before their pooling over positions, at a size in pixels: (K * N, height, width)."""
+        total = None
+        for term in self.map_terms:
+            for positions in term.maps(*self._inputs(term, reference, distorted)):
+                part = self._shares[term.name] * to_size(self._scaled(positions), size)
+                total = part if total is None else total + part
+        if total is None:
+            raise ValueError("a view without a term with positions has no map")
+        return total
+
+    def check(self, reference: ViewFeatures, distorted: ViewFeatures) -> None:
+        """Check that two sets of features can be compared by this view.
+
+        Raises:
+            ArgumentError: As `compare`.
+        """
+        if reference.size != distorted.size or reference.batch not in (1, distorted.batch):
+            raise ArgumentError(
+                "Arguments `reference` and `distorted` must be features of images of one size, the reference of one "
+                f"image or of as many, but got {reference.batch} of size {reference.size} and {distorted.batch} of "
+                f"size {distorted.size}."
+            )
+        own = self.extractor.extractor_id
+        wanted = {*map(layer_key, self.layers), *(pixel.key for pixel in self.pixels)}
+        for name, features in (("reference", reference), ("distorted", distorted)):
+            if features.extractor_id != own:
+                raise ArgumentError(
+                    f"Argument `{name}` was extracted by ({features.extractor_id}), but this metric extracts by "
+                    f"({own}): extract the features with this metric."
+                )
+            missing = sorted(wanted - features.tensors.keys())
+            if missing:
+                raise ArgumentError(f"Argument `{name}` lacks {missing}: extract the features with this metric.")
+        # Features that carry a gradient were computed by torch, also if no gradient is needed any more.
+        runtime = self.extractor.runtime
+        if reference.requires_grad != distorted.requires_grad and not runtime.differentiable:
+            raise ArgumentError(
+                "Arguments `reference` and `distorted` must come from one runtime, but torch extracted one, for its "
+                f"gradient, and {runtime.name} the other: make the metric with runtime='torch'."
+            )
+
+    def _over_windows(self, reference: ViewFeatures, distorted: ViewFeatures, *, layers: bool) -> torch.Tensor:
+        self.check(reference, distorted)
+        batch = distorted.batch
+        with own_precision(self.extractor.device):
+            parts = zip(*(x.parts(windows_at_once(batch), batch) for x in (reference, distorted)), strict=True)
+            return self.mean_over_windows(parts, layers=layers)
+
+    def mean_over_windows(
+        self, parts: Iterable[tuple[ViewFeatures, ViewFeatures]], *, layers: bool = False
+    ) -> torch.Tensor:
+        """Average the contributions of windows, which come in parts: (N,), or (N, labels) with `layers`."""
+        sums: list[torch.Tensor] = []
+        windows = 0
+        for reference, distorted in parts:
+            values = (self.score_layers if layers else self.score)(reference, distorted)
+            count = values.shape[0] // distorted.batch
+            sums.append(values if count == 1 else values.view(count, distorted.batch, *values.shape[1:]).sum(0))
+            windows += count
+        total = sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
+        return total if windows == 1 else total / windows
+
+    def _inputs(self, term: Term, *sides: ViewFeatures) -> list[TermFeatures]:
+        keys = [layer_key(layer) for layer in self._term_layers[term.name]]
+        pixel = term.pixel_feature
+        return [
+            TermFeatures(
+                features.kind,
+                tuple(features.tensors[key] for key in keys),
+                None if pixel is None else features.tensors[pixel.key],
+                features.grid,
+            )
+            for features in sides
+        ]
+
+    def _scaled(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.log1p(values / LOG_FLOOR) if self._log else values
+
+
+def to_size(positions: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Interpolate (N, rows, columns) to a size in pixels, bilinear."""
+    if positions.shape[-2:] == size:
+        return positions
+    return nn.functional.interpolate(positions[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def _unique(pixels: Iterable[PixelFeature | None]) -> Sequence[PixelFeature]:
+    return list(dict.fromkeys(pixel for pixel in pixels if pixel is not None))
