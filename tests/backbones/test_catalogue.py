@@ -1,11 +1,20 @@
-"""The catalogue is true of timm, and any timm name resolves."""
+"""The catalogue agrees with timm, imports no torch, takes new entries, and any timm name resolves."""
 
 from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import timm
 
-from innersight.backbones.catalogue import CATALOGUE, find_entry, resolve
+from innersight.backbones import entries
+from innersight.backbones.catalogue import BACKBONES, CATALOGUE, add, find_entry, resolve
+from innersight.backbones.entry import BackboneEntry
 from innersight.errors import ArgumentError
 
 PAPER = (
@@ -29,7 +38,7 @@ def test_an_entry_says_what_timm_says(entry) -> None:
 
 def test_exactly_the_embedded_entry_has_no_hub_id() -> None:
     assert [entry.alias for entry in CATALOGUE if entry.hub_id is None] == ["efficientnet-lite0"]
-    assert [entry.alias for entry in CATALOGUE if entry.embedded] == ["efficientnet-lite0"]
+    assert [entry.alias for entry in CATALOGUE if entry.embedded is not None] == ["efficientnet-lite0"]
 
 
 def test_alias_and_timm_name_mean_the_same() -> None:
@@ -54,8 +63,96 @@ def test_an_unknown_name_gets_its_nearest_matches() -> None:
         ArgumentError, match=r"`backbone` must be one of .* but got 'dinov1-vitb61'\. Did you mean dinov1-vitb16"
     ):
         resolve("dinov1-vitb61")
+    with pytest.raises(ArgumentError, match=r"Any timm model works too.* The nearest names in timm are \(resnet18\."):
+        resolve("resnett18.a1_in1k")
+
+
+@pytest.mark.parametrize("name", [None, 5, [], ["clip-rn50"], b"clip-rn50", ""])
+def test_what_is_no_name_is_refused(name: object) -> None:
+    with pytest.raises(ArgumentError, match=rf"`backbone` must be one of .* but got {re.escape(repr(name))}"):
+        resolve(name)
+    assert find_entry(name) is None
+
+
+def test_names_and_aliases_agree() -> None:
+    assert [entry.alias for entry in CATALOGUE] == list(BACKBONES)
+
+
+def test_a_timm_name_means_one_entry() -> None:
+    counts = Counter(entry.timm_name for entry in CATALOGUE if entry.weights_of_timm_name)
+    assert set(counts.values()) == {1}
+    for entry in CATALOGUE:
+        found = find_entry(entry.timm_name)
+        assert found.weights_of_timm_name
+        assert (found is entry) == entry.weights_of_timm_name
+
+
+def test_a_listing_imports_no_torch() -> None:
+    code = (
+        "import sys; from innersight.backbones.catalogue import CATALOGUE; "
+        "print(len(CATALOGUE), [m for m in ('torch', 'timm', 'numpy', 'huggingface_hub') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split(maxsplit=1) == [str(len(CATALOGUE)), "[]\n"]
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalogue as in a new process: not filled yet, and what a test adds is gone afterwards."""
+    len(BACKBONES)
+    monkeypatch.setattr(BACKBONES, "_items", dict(BACKBONES._items))
+    monkeypatch.setattr(BACKBONES, "_broken", {})
+
+
+def new_entry(alias: str) -> BackboneEntry:
+    return replace(find_entry("dinov1-vitb16"), alias=alias, timm_name="resnet18.tv_in1k", note="mine")
+
+
+def test_one_new_file_adds_an_alias(fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "new_family.py").write_text(
+        "from dataclasses import replace\n"
+        "from innersight.backbones.catalogue import add, find_entry\n"
+        "add(replace(find_entry('dinov1-vitb16'), alias='new', timm_name='resnet18.tv_in1k'))\n"
+    )
+    monkeypatch.setattr(entries, "__path__", [*entries.__path__, str(tmp_path)])
+    monkeypatch.setattr(BACKBONES, "_filled", False)
+    assert resolve("new") is resolve("resnet18.tv_in1k")
+    assert "new" in [entry.alias for entry in CATALOGUE]
+    monkeypatch.delitem(sys.modules, "innersight.backbones.entries.new_family")
+
+
+def test_an_alias_is_added_once(fresh: None) -> None:
+    entry = add(new_entry("new"))
+    assert resolve("new") is entry
+    with pytest.raises(ArgumentError, match="The backbone 'new' is registered already"):
+        add(new_entry("new"))
+
+
+def test_another_package_adds_a_backbone_and_a_defective_one_is_explained(
+    fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs.py").write_text(
+        "from innersight.backbones.entry import BackboneEntry\n"
+        "entry = BackboneEntry('theirs', 'resnet18.tv_in1k', None, 'x', 'MIT', (0, 0, 0), (1, 1, 1), None)\n"
+        "number = 3\n"
+    )
+    info = tmp_path / "theirs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[innersight.backbones]\ntheirs = theirs:entry\nnumber = theirs:number\nabsent = absent_module:x\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(BACKBONES, "_filled", False)
+    assert resolve("theirs").family == "x"
+    with pytest.raises(ArgumentError, match=r"'number' of another package .* must be an object of type BackboneEntry"):
+        resolve("number")
+    with pytest.raises(ArgumentError, match=r"'absent' of another package .* cannot be loaded .*absent_module"):
+        resolve("absent")
 
 
 def test_an_unknown_tag_gets_the_tags_there_are() -> None:
-    with pytest.raises(ArgumentError, match=r"timm's resnet18 has no weights tagged 'a9_in1k'; it has \(a1_in1k,"):
+    with pytest.raises(
+        ArgumentError, match=r"weights that timm has for resnet18, one of \(a1_in1k, .*got 'resnet18\.a9_in1k'"
+    ):
         resolve("resnet18.a9_in1k")

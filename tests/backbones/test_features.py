@@ -1,4 +1,4 @@
-"""One contract over timm: what each family gives, in the network's order, stopping where it may."""
+"""Features of every family of timm: the kinds, the order of the layers, the sizes, and where a forward pass ends."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class TestLayers:
     @pytest.mark.parametrize(
         ("layers", "message"),
         [
-            (0, "last n layers take n from 1 to 4, but got 0"),
-            (5, "last n layers take n from 1 to 4, but got 5"),
+            (0, "must be from 1 to 4 as the number of last layers, but got 0"),
+            (5, "must be from 1 to 4 as the number of last layers, but got 5"),
             ((4,), r"indices go from -4 to 3, at least one of them, but got \[4\]"),
             ((0, -5), r"indices go from -4 to 3, at least one of them, but got \[0, -5\]"),
             ((), r"indices go from -4 to 3, at least one of them, but got \[\]"),
-            ((3, -1), r"names a layer twice: \[3, -1\] of 4 layers"),
+            ((3, -1), r"must name each layer once, but got \[3, -1\] for a network of 4 layers"),
         ],
     )
     def test_wrong_layers_are_refused_with_the_range(self, layers, message: str) -> None:
@@ -91,13 +91,13 @@ class TestTransformer:
         net = backbone("vit_tiny_patch16_224", depth=1, dynamic_img_size=True)
         assert net.intermediate(torch.rand(1, 3, 64, 96), (0,)).grid == (4, 6)
         with pytest.raises(
-            ArgumentError, match=r"divide by its patch of 16 pixels, but would see 250 x 96 \(height x width\)"
+            ArgumentError, match=r"multiples of its patch of 16 pixels, but got 250 x 96 \(height x width\)"
         ):
             net.intermediate(torch.rand(1, 3, 250, 96), (0,))
 
     def test_a_size_it_was_not_built_for_is_refused(self) -> None:
         net = backbone("vit_tiny_patch16_224", depth=1)
-        with pytest.raises(ArgumentError, match=r"takes 224 x 224 pixels only, but would see 256 x 256"):
+        with pytest.raises(ArgumentError, match=r"takes 224 x 224 pixels only, but got 256 x 256"):
             net.intermediate(torch.rand(1, 3, 256, 256), (0,))
 
 
@@ -193,14 +193,17 @@ def test_it_leaves_training_mode_however_it_got_there() -> None:
 def test_embedding_is_refused_where_it_is_not_defined(vit_weights: Path) -> None:
     net = load_backbone("vit_tiny_patch16_224", weights=vit_weights, window=224)
     with pytest.raises(
-        ArgumentError, match=r"has no embedding; use features='intermediate', or one of \(dinov1-vitb16,"
+        ArgumentError,
+        match=r"has no embedding\. Use features='intermediate', or one of \(clip-vitb32, .*dinov1-vitb16,",
     ):
         net.embedding(torch.rand(1, 3, 224, 224))
 
 
 @pytest.mark.parametrize("name", ["mixer_s16_224", "levit_128s"])
 def test_a_network_of_one_size_says_so(name: str) -> None:
-    with pytest.raises(ArgumentError, match=r"256 x 320.*(Its own size is 224 x 224: try windows|pixels only)"):
+    with pytest.raises(
+        ArgumentError, match=r"(256 x 320.*Its own size is 224 x 224\. Use windows|pixels only, but got 256 x 320)"
+    ):
         backbone(name).intermediate(torch.rand(1, 3, 256, 320), (0,))
 
 

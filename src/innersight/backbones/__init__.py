@@ -1,1 +1,1 @@
-"""Backbones: which networks there are (data), where their weights come from, and their features by one contract."""
+"""Pretrained networks: the catalogue, the weights and the features."""

