@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from innersight.errors import ArgumentError
 from innersight.inference.pair_lists import list_rows, open_list, pair_folders
+from innersight.io.images import FORMATS
 
 
 def write(path: Path, text: str) -> Path:
@@ -115,6 +116,19 @@ class TestFolders:
             pair_folders(*folders)
         assert f"ambiguous in '{folders[1]}': a.jpg, a.png" in str(error.value)
         assert f"in '{folders[0]}' but not in '{folders[1]}': alone.png" in str(error.value)
+
+    def test_companion_files_of_macos_are_ignored_fault_16(self, folders: tuple[Path, Path]) -> None:
+        for name in ("._a.png", "sub/._b.png", ".DS_Store"):
+            (folders[0] / name).write_bytes(b"\0\5\26\7")
+        assert len(list(pair_folders(*folders).rows())) == 2
+
+    def test_an_image_in_another_format_is_not_left_out_silently_fault_16(self, folders: tuple[Path, Path]) -> None:
+        for folder in folders:
+            (folder / "c.HEIC").touch()
+        with pytest.raises(ArgumentError) as error:
+            pair_folders(*folders)
+        for folder in folders:
+            assert f"not in a supported format ({', '.join(FORMATS)}) in '{folder}': c.HEIC" in str(error.value)
 
     def test_missing_and_empty_folders(self, tmp_path: Path, folders: tuple[Path, Path]) -> None:
         with pytest.raises(ArgumentError, match="No such folder"):

@@ -202,6 +202,7 @@ def test_an_output_that_cannot_be_used_is_refused_before_the_work(tmp_path: Path
     for name, columns, message in (
         ("out.txt", [], r"The output file must be one of \(\.csv, \.jsonl, \.parquet\), but got"),
         ("none/out.csv", [], "no folder"),
+        ("nul\0.csv", [], r"must not hold a NUL byte, but got '.*nul\\x00\.csv'"),
         ("list.csv", [], "would replace the list"),
         ("out.csv", ["score", "error"], "has a column 'score' already"),
     ):

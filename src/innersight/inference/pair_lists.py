@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,15 @@ from innersight.errors import ArgumentError
 from innersight.io.images import FORMATS
 from innersight.io.tables import TableRow, check_table, checked_row, read_table
 
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
-_NAMED = 5
+_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".webp", ".tif", ".tiff"}
+_OTHER_IMAGE_SUFFIXES = {
+    *(".apng", ".arw", ".avif", ".cr2", ".cr3", ".dds", ".dng", ".exr", ".gif", ".hdr", ".heic", ".heif", ".hif"),
+    *(".ico", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".psd", ".qoi"),
+    *(".raw", ".svg", ".tga"),
+}
+"""Suffixes of images in formats that are not read. Other files, such as notes, can lie beside the images."""
+
+_NAMED = 5  # files that an error names
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,8 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
 def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> PairList:
     """Pair the images of two folders by their relative path without the suffix.
 
+    Files that are not images are ignored, and so are the companion files of macOS, whose names start with `._`.
+
     Args:
         reference_folder: The folder of the references.
         distorted_folder: The folder of the distorted images.
@@ -152,11 +161,16 @@ def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> 
         A list sorted by name, with the columns `reference` and `distorted`.
 
     Raises:
-        ArgumentError: If a folder is missing or holds no image, if an image has no partner in the other folder, or if
-            two images of one folder have the same name without suffix. No partner is guessed.
+        ArgumentError: If a folder is missing or holds no image, if an image has no partner in the other folder, if two
+            images of one folder have the same name without suffix, or if the format of an image is not supported. No
+            partner is guessed, and no image is left out.
     """
     found = [_images_by_name(Path(folder)) for folder in (reference_folder, distorted_folder)]
     problems = []
+    for folder in (reference_folder, distorted_folder):
+        other_formats = [str(path.relative_to(folder)) for path in _files(Path(folder), _OTHER_IMAGE_SUFFIXES)]
+        if other_formats:
+            problems.append(f"not in a supported format ({', '.join(FORMATS)}) in '{folder}': {_some(other_formats)}")
     for folder, names in zip((reference_folder, distorted_folder), found, strict=True):
         doubled = [", ".join(path.name for path in paths) for paths in names.values() if len(paths) > 1]
         if doubled:
@@ -211,12 +225,19 @@ def _images_by_name(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise ArgumentError(f"No such folder: '{folder}'.")
     names: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file():
-            names.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
+    for path in _files(folder, _IMAGE_SUFFIXES):
+        names.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
     if not names:
         raise ArgumentError(f"The folder '{folder}' holds no image ({', '.join(FORMATS)}).")
     return names
+
+
+def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in suffixes and not path.name.startswith("._") and path.is_file()
+    ]
 
 
 def _some(names: list[str]) -> str:

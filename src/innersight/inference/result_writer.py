@@ -44,6 +44,8 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
     """
     if out.suffix.lower() not in TABLE_SUFFIXES:
         raise ArgumentError(f"The output file must be one of ({', '.join(TABLE_SUFFIXES)}), but got '{out}'.")
+    if "\0" in str(out):
+        raise ArgumentError(f"The name of the output must not hold a NUL byte, but got {str(out)!r}.")
     try:
         if not out.parent.is_dir():
             raise ArgumentError(f"There is no folder '{out.parent}' to write results to: create it first.")
