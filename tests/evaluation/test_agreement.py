@@ -1,4 +1,4 @@
-"""Evaluations: the published correlations of the published scores, directions, intervals, and what is said aloud."""
+"""Evaluations reproduce published correlations, respect directions, and have calibrated intervals and notes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCORES = 5 - OPINIONS + DRAW.normal(size=240) / 3
 
 
 @pytest.mark.slow
-def test_every_published_score_file_gives_its_published_correlations(shared) -> None:
+def test_published_scores_give_their_published_correlations(shared) -> None:
     folder = shared / "data" / "published"
     with (folder / "summary.csv").open(newline="") as file:
         summary = {row["file"]: row for row in csv.DictReader(file)}
@@ -37,19 +37,21 @@ def test_every_published_score_file_gives_its_published_correlations(shared) -> 
             references=[row["ref"] for row in rows],
             resamples=0,
         )
-        said = summary[path.name]
+        published = summary[path.name]
         for name in ("plcc", "srcc", "krcc"):
-            assert found.overall[name].value == pytest.approx(float(said[name.upper()]), abs=1e-6), path.name
+            assert found.overall[name].value == pytest.approx(float(published[name.upper()]), abs=1e-6), path.name
             by_reference = found.by_reference
             assert by_reference is not None
-            assert by_reference[name].value == pytest.approx(float(said[f"{name.upper()}_byref"]), abs=1e-6), path.name
-        # The published fit is another program's, which gives a falling one no sign: ours must not be worse.
-        assert abs(found.overall["plcc_logistic4"].value) >= float(said["PLCC_log4"]) - 1e-3, path.name
+            assert by_reference[name].value == pytest.approx(float(published[f"{name.upper()}_byref"]), abs=1e-6), (
+                path.name
+            )
+        # The published fit is by another program, which gives a decreasing fit no sign. Ours must not be worse.
+        assert abs(found.overall["plcc_logistic4"].value) >= float(published["PLCC_log4"]) - 1e-3, path.name
 
 
 @pytest.mark.parametrize("score_direction", ["lower-is-better", "higher-is-better"])
 @pytest.mark.parametrize("opinion_direction", ["lower-is-better", "higher-is-better"])
-def test_a_wrong_direction_turns_every_correlation_negative(score_direction, opinion_direction) -> None:
+def test_a_wrong_direction_makes_all_correlations_negative(score_direction, opinion_direction) -> None:
     found = evaluate(
         SCORES, OPINIONS, opinion_direction=opinion_direction, score_direction=score_direction, references=REFERENCES
     )
@@ -60,10 +62,10 @@ def test_a_wrong_direction_turns_every_correlation_negative(score_direction, opi
             assert (estimate.value > 0) == agrees, name
             assert estimate.low < estimate.value < estimate.high
     assert found.overall["rmse_logistic4"].value > 0
-    assert any("falls" in note for note in found.notes) != agrees
+    assert any("decreases" in note for note in found.notes) != agrees
 
 
-def test_scores_do_not_depend_on_the_order_of_the_rows() -> None:
+def test_statistics_do_not_depend_on_the_order_of_the_rows() -> None:
     order = np.random.default_rng(1).permutation(240)
     one, other = (
         evaluate(
@@ -83,12 +85,12 @@ def test_scores_do_not_depend_on_the_order_of_the_rows() -> None:
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    """60 samples of 30 references whose true PLCC is .8: 95 % intervals of a bootstrap over references hold it."""
+def test_intervals_contain_the_true_value_at_about_the_nominal_rate() -> None:
+    """60 samples of 30 references have a true PLCC of 0.8. The 95 % intervals over references must contain it."""
     draw = np.random.default_rng(5)
     held = 0
     for seed in range(60):
-        # An error of its own for each reference makes rows of one reference alike.
+        # Rows of one reference share an error, so that they are not independent.
         x = draw.normal(size=300)
         y = 0.8 * x + 0.6 * (np.repeat(draw.normal(size=30), 10) * 0.6 + draw.normal(size=300) * 0.8)
         found = evaluate(
@@ -104,29 +106,29 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert 0.85 <= held / 60 <= 1
 
 
-def test_kinds_are_evaluated_alone() -> None:
+def test_each_distortion_type_is_evaluated_separately() -> None:
     found = evaluate(SCORES, OPINIONS, opinion_direction="higher-is-better", kinds=KINDS, resamples=0)
     rows = [index for index, kind in enumerate(KINDS) if kind == "k2"]
     alone = evaluate(SCORES[rows], OPINIONS[rows], opinion_direction="higher-is-better", resamples=0)
     assert found.by_kind["k2"]["krcc"] == alone.overall["krcc"]
 
 
-def test_rows_without_a_score_or_opinion_are_counted_aloud() -> None:
+def test_rows_without_a_score_or_opinion_are_counted_in_notes() -> None:
     scores, opinions = [None, float("nan"), *SCORES[2:]], [*OPINIONS[:-1], None]
     found = evaluate(scores, opinions, opinion_direction="higher-is-better", resamples=0)
     assert (found.rows, dict(found.left_out)) == (237, {"no score": 2, "no opinion": 1})
     assert found.notes[:2] == ["2 of 240 rows left out: no score", "1 of 240 rows left out: no opinion"]
 
 
-def test_constant_scores_have_no_correlation_and_it_is_said() -> None:
+def test_constant_scores_have_no_correlation_and_a_note() -> None:
     found = evaluate([1.0] * 240, OPINIONS, opinion_direction="higher-is-better", references=REFERENCES)
     assert {found.overall[name].value for name in STATISTICS} == {None}
-    assert "all scores are equal: no correlation is defined" in found.notes
-    assert "20 of 20 references are not in the means: fewer than 3 rows, or constant" in found.notes
+    assert "all scores are equal: correlations are not defined" in found.notes
+    assert "20 of 20 references are left out of the means: fewer than 3 rows, or constant values" in found.notes
     json.dumps(found.to_json(), allow_nan=False)
 
 
-def test_ties_infinities_and_few_references_are_said() -> None:
+def test_notes_on_ties_infinite_scores_and_few_references() -> None:
     found = evaluate(
         [float("inf"), 1.0, 1.0, *SCORES[3:24]],
         OPINIONS[:24],
@@ -134,12 +136,12 @@ def test_ties_infinities_and_few_references_are_said() -> None:
         references=REFERENCES[:24],
         resamples=20,
     )
-    assert "ties: 1 of 24 scores repeat another" in found.notes
-    assert "1 scores are infinite: only ranks count, PLCC and fits are not defined" in found.notes
-    assert "2 references: the intervals are rough" in found.notes
+    assert "ties: 1 of 24 scores are equal to another one" in found.notes
+    assert "1 scores are infinite: PLCC and logistic fits are not defined" in found.notes
+    assert "2 references: intervals are rough" in found.notes
     assert (found.overall["plcc"].value, found.overall["srcc"].value is None) == (None, False)
     one = evaluate(SCORES[:12], OPINIONS[:12], opinion_direction="higher-is-better", references=["r"] * 12)
-    assert "one reference: no intervals" in one.notes
+    assert "only one reference: no intervals" in one.notes
     assert one.overall["srcc"].low is None
 
 
@@ -152,8 +154,8 @@ def test_too_few_rows_and_wrong_arguments_are_refused() -> None:
         evaluate([1, 2, 3], [1, 2, 3], opinion_direction="higher-is-better", kinds=["a"])
 
 
-def test_a_score_that_is_right_on_half_of_the_references_has_intervals_around_0() -> None:
-    """Resamples lean to either side, and so do the curves fitted to them."""
+def test_a_metric_that_is_right_on_half_of_the_references_has_intervals_around_0() -> None:
+    """Resamples have either direction, and so do the functions fitted to them."""
     turned = np.array([1 if int(reference[1:]) % 2 else -1 for reference in REFERENCES])
     found = evaluate(
         SCORES * turned - 2 * turned,
@@ -166,8 +168,8 @@ def test_a_score_that_is_right_on_half_of_the_references_has_intervals_around_0(
         assert found[name].low < 0 < found[name].high, name
 
 
-def test_many_rows_without_references_fit_the_memory() -> None:
-    """Every two of 20,000 rows as numbers would take 3 x 3.2 GB."""
+def test_many_rows_without_references_need_little_memory() -> None:
+    """Matrices of all pairs of 20,000 rows would need 3 x 3.2 GB."""
     draw = np.random.default_rng(4)
     opinions = draw.normal(size=20_000)
     tracemalloc.start()
@@ -182,8 +184,8 @@ def test_many_rows_without_references_fit_the_memory() -> None:
     assert peak < 1 << 28
 
 
-def test_an_interval_that_too_few_resamples_define_is_said_to_be_missing() -> None:
-    """The kind lies in one of 20 references, which every third resample lacks."""
+def test_a_statistic_that_is_undefined_in_many_resamples_has_no_interval_and_a_note() -> None:
+    """The distortion type is in one of 20 references, which is missing in a third of the resamples."""
     kinds = ["rare" if reference == "r0" else "common" for reference in REFERENCES]
     found = evaluate(
         SCORES, OPINIONS, opinion_direction="higher-is-better", references=REFERENCES, kinds=kinds, resamples=100

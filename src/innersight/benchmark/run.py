@@ -1,9 +1,9 @@
-"""Score a data set with several metrics and measure how well each agrees with people."""
+"""Benchmark: score a data set with several metrics and measure the agreement of each metric with the opinions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,16 @@ import torch
 from innersight.datasets.dataset import ChoiceSet, DataSet, Direction
 from innersight.errors import ArgumentError, WeightsError
 from innersight.evaluation.agreement import Evaluation, evaluate
-from innersight.evaluation.pairwise import Difference, compare
-from innersight.evaluation.two_alternative import ChoiceAgreement, agree
+from innersight.evaluation.opinion_std import StdEvaluation, evaluate_with_std
+from innersight.evaluation.pairwise import MetricComparison, compare_metrics
+from innersight.evaluation.two_alternative import TwoAlternativeEvaluation, evaluate_two_alternative
 from innersight.inference.batch import score_list
 from innersight.inference.pair_lists import PairList, list_rows
 from innersight.inference.result_writer import result_columns
 from innersight.io.tables import read_rows
-from innersight.metrics.combined import AnyMetric
-from innersight.metrics.create import create_metrics, find_device
-from innersight.metrics.external import RIVALS, create_rival
+from innersight.metrics.base import FullReferenceMetric
+from innersight.metrics.external.registry import METRICS
+from innersight.metrics.factory import create_metrics, find_device
 from innersight.preprocess.perturbation import Perturbation
 
 Scores = Mapping[str, Sequence[float | None]]
@@ -28,32 +29,36 @@ Scores = Mapping[str, Sequence[float | None]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one way of showing the images gave.
+    """The results for the images without a perturbation, or with one perturbation.
 
     Attributes:
-        perturbation: None: the images as they are.
-        failed: Rows that could not be scored.
-        evaluations: By metric; of rated pairs.
-        choices: By metric; of choices between two images.
-        differences: Of every two metrics; of rated pairs.
+        perturbation: The perturbation, or None for the images as they are.
+        failed: Number of rows that could not be scored.
+        evaluations: Agreement with opinions by the name of the metric. Empty for two-alternative choices.
+        comparisons: Comparisons of each two metrics. Empty for two-alternative choices.
+        with_std: Statistics that use the standard deviations of the opinions. None if the data set has none.
+        two_alternative: 2AFC scores by the name of the metric. Empty for pairs with opinions.
+        notes: Notes on statistics that could not be computed.
     """
 
     perturbation: Perturbation | None
     failed: int
-    evaluations: Mapping[str, Evaluation]
-    choices: Mapping[str, ChoiceAgreement]
-    differences: Sequence[Difference]
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    comparisons: Sequence[MetricComparison] = ()
+    with_std: StdEvaluation | None = None
+    two_alternative: Mapping[str, TwoAlternativeEvaluation] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class BenchResult:
-    """All that a run found.
+    """The results of a benchmark.
 
     Attributes:
-        dataset: What was scored.
-        metrics: What decided each metric's scores, in JSON types.
-        unavailable: Metrics that were asked for and can't be had, with the reason.
-        outcomes: Of the images as they are, then of each perturbation.
+        dataset: The data set.
+        metrics: Descriptions of the metrics by name, in JSON types.
+        unavailable: Reasons why requested metrics are not available, by name.
+        outcomes: Results for the images as they are, then for each perturbation.
     """
 
     dataset: DataSet | ChoiceSet
@@ -62,56 +67,51 @@ class BenchResult:
     outcomes: Sequence[Outcome]
 
 
-def create_contestants(
+def create_available(
     names: Sequence[str],
     *,
     weights: str | Path | None = None,
     device: str | torch.device = "auto",
     precision: str = "fp32",
     runtime: str = "auto",
-) -> tuple[dict[str, AnyMetric], dict[str, str]]:
-    """Make our metrics and rivals by name, in the order asked for.
+) -> tuple[dict[str, FullReferenceMetric], dict[str, str]]:
+    """Make metrics by name, and leave out those of other libraries whose weights are not available.
 
     Args:
-        names: Presets with fields changed in them (see `innersight.create_metrics`), and names of `RIVALS`.
-        weights: See `innersight.create_metric`, like all that follows.
-        device: See there.
-        precision: See there.
-        runtime: See there.
+        names: Each as `metric` of `innersight.create_metric`.
+        weights: A file of weights, in place of the usual locations. Default: the usual locations.
+        device: The device. Default: `auto`, a CUDA device if there is one.
+        precision: `fp32` (default), `fp64`, `fp16` or `bf16`.
+        runtime: The library that runs the networks. Default: `auto`, OpenVINO where it is installed and fits.
 
     Returns:
-        The metrics, and for each rival whose weights can't be had the reason.
+        The metrics in the order of `names`, and the reason for each metric that is left out.
 
     Raises:
-        ArgumentError: If a name is unknown or comes twice, piq is missing, or none can be had.
-        WeightsError: If the weights of our own can't be had.
+        ArgumentError: If a name is unknown or comes twice, a library is not installed, or no metric is available.
+        WeightsError: If the weights of a configuration are not available.
 
     Example:
-        >>> list(create_contestants(["psnr", "lite"], runtime="torch")[0])
+        >>> list(create_available(["psnr", "lite"], runtime="torch")[0])
         ['psnr', 'lite']
     """
-    doubled = [name for index, name in enumerate(names) if name in names[:index]]
-    if doubled:
-        raise ArgumentError(f"Argument `metric` must name each metric once, but got {doubled[0]!r} twice.")
-    target = find_device(device)
-    made: dict[str, AnyMetric] = {}
-    unavailable = {}
+    found: dict[str, str] = {}
     for name in names:
-        if name in RIVALS:
+        if name in METRICS:
             try:
-                made[name] = create_rival(name, target)
+                METRICS[name].create(find_device(device))
             except WeightsError as error:
-                unavailable[name] = str(error)
-    own = [name for name in names if name not in RIVALS]
-    made.update(create_metrics(own, weights=weights, device=device, precision=precision, runtime=runtime))
-    if not made:
-        raise ArgumentError(f"No metric can be had: {' '.join(unavailable.values())}")
-    return {name: made[name] for name in names if name in made}, unavailable
+                found[name] = str(error)
+    wanted = [name for name in names if name not in found]
+    if not wanted:
+        raise ArgumentError(f"No metric is available: {' '.join(found.values())}")
+    made = create_metrics(wanted, weights=weights, device=device, precision=precision, runtime=runtime)
+    return made, found
 
 
 def run_bench(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, AnyMetric],
+    metrics: Mapping[str, FullReferenceMetric],
     out: Path,
     *,
     unavailable: Mapping[str, str] | None = None,
@@ -120,30 +120,37 @@ def run_bench(
     overwrite: bool = False,
     resamples: int = 1000,
     seed: int = 0,
+    votes: int | None = None,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> BenchResult:
-    """Score a data set and measure every metric's agreement with people.
+    """Score a data set and measure the agreement of each metric with the opinions.
 
-    Writes the scores of each image to `OUT/scores.csv`, and `OUT/scores_tra-1.csv` and the like for perturbed images.
+    The scores are written to `scores.csv` in the output folder. Scores of perturbed images are written to files such as
+    `scores_tra-1.csv`. If the data set has standard deviations of opinions, `evaluate_with_std` is computed too.
 
     Args:
-        dataset: Of `open_dataset`.
-        metrics: By name.
-        out: A folder, made if it is not there.
-        unavailable: To be carried into the result.
-        perturbations: Each is scored beside the images as they are; for rated pairs.
-        resume: Go on from an earlier run with the same data set, metrics and folder.
-        overwrite: Drop an earlier run.
-        resamples: For intervals, see `innersight.evaluation.agreement.evaluate`.
-        seed: Of the resamples.
-        on_row: Called after each row, with the number of rows done in all.
+        dataset: The data set, see `open_dataset`.
+        metrics: The metrics by name.
+        out: The output folder. It is created if it does not exist.
+        unavailable: Reasons why requested metrics are not available, by name, for the result. Default: None.
+        perturbations: Perturbations of pairs with opinions. Each is scored in addition to the images as they are.
+            Default: none.
+        resume: Continue an earlier run with the same data set, metrics and folder. Default: False.
+        overwrite: Delete the results of an earlier run. Default: False.
+        resamples: Number of bootstrap resamples. Default: 1000. 0 computes no intervals.
+        seed: Seed of the resamples and of the random subset of pairs. Default: 0.
+        votes: Number of votes whose mean is an opinion. Default: None, the numbers in the data set. If the data set has
+            none either, the standard deviations are used as standard errors.
+        on_row: Function that is called after each row with the number of rows done. Default: none.
 
     Returns:
-        Everything found.
+        The results.
 
     Raises:
-        ArgumentError: If there is an earlier run and neither option is given, or too few rows could be scored.
+        ArgumentError: If an earlier run exists and neither `resume` nor `overwrite` is true, if too few rows could be
+            scored, or if `votes` is below 1 or the data set has no standard deviations for it.
     """
+    _check_votes(dataset, votes)
     out.mkdir(parents=True, exist_ok=True)
     outcomes = []
     before = 0
@@ -162,25 +169,25 @@ def run_bench(
             name: "higher-is-better" if metric.higher_is_better else "lower-is-better"
             for name, metric in metrics.items()
         }
-        outcome = Outcome(perturbation, scored.failed, {}, {}, ())
         if isinstance(dataset, ChoiceSet):
-            outcome = replace(outcome, choices=_of_choices(dataset, scored.scores, directions, resamples, seed))
-        else:
-            evaluations, differences = _of_pairs(dataset, scored.scores, directions, resamples, seed)
-            outcome = replace(outcome, evaluations=evaluations, differences=differences)
-        outcomes.append(outcome)
+            chosen = _evaluate_choices(dataset, scored.scores, directions, resamples, seed)
+            outcomes.append(Outcome(perturbation, scored.failed, two_alternative=chosen))
+            continue
+        evaluations, comparisons = _evaluate_pairs(dataset, scored.scores, directions, resamples, seed)
+        with_std, notes = _evaluate_pairs_with_std(dataset, scored.scores, directions, votes, seed)
+        outcomes.append(Outcome(perturbation, scored.failed, evaluations, comparisons, with_std, notes=notes))
     described = {name: metric.describe() for name, metric in metrics.items()}
     return BenchResult(dataset, described, dict(unavailable or {}), outcomes)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What the engine made of a data set.
+    """The scores of a data set.
 
     Attributes:
-        scores: By metric, one a row; None where there is an error.
-        rows: How many there are.
-        failed: How many have an error.
+        scores: Scores by the name of the metric, one per row. None if the row has an error.
+        rows: Number of rows.
+        failed: Number of rows with an error.
     """
 
     scores: Scores
@@ -190,7 +197,7 @@ class Scored:
 
 def score_dataset(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, AnyMetric],
+    metrics: Mapping[str, FullReferenceMetric],
     path: Path,
     *,
     perturbation: Perturbation | None = None,
@@ -198,22 +205,22 @@ def score_dataset(
     overwrite: bool = False,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> Scored:
-    """Score the images of a data set into a file; see `run_bench`.
+    """Score the images of a data set and write the scores to a file.
 
     Args:
-        dataset: A row a pair, or two rows a choice.
-        metrics: By name.
+        dataset: The data set. Each pair is one row. Each two-alternative choice is two rows, first a, then b.
+        metrics: The metrics by name.
         path: The .csv file.
-        perturbation: What happens to the images once they are read.
-        resume: See `run_bench`.
-        overwrite: See there.
-        on_row: Called after each row with the number of rows that the file has.
+        perturbation: Perturbation of the images. Default: None.
+        resume: Continue an earlier run with the same data set, metrics and file. Default: False.
+        overwrite: Delete the results of an earlier run. Default: False.
+        on_row: Function that is called after each row with the number of rows in the file. Default: none.
 
     Returns:
         The scores.
 
     Raises:
-        ArgumentError: If there is an earlier run and neither option is given.
+        ArgumentError: If an earlier run exists and neither `resume` nor `overwrite` is true.
     """
     done = score_list(
         _rows_of(dataset),
@@ -228,7 +235,7 @@ def score_dataset(
 
 
 def _rows_of(dataset: DataSet | ChoiceSet) -> PairList:
-    """List the images to score: a row a pair, or two rows a choice."""
+    """List the images to score: one row per pair, or two rows per choice."""
     if isinstance(dataset, DataSet):
         rows: list[dict[str, Any]] = []
         with_std = any(pair.opinion_std is not None for pair in dataset.pairs)
@@ -257,9 +264,9 @@ def _read_scores(path: Path, names: list[str]) -> dict[str, list[float | None]]:
     }
 
 
-def _of_pairs(
+def _evaluate_pairs(
     dataset: DataSet, scores: Scores, directions: Mapping[str, Direction], resamples: int, seed: int
-) -> tuple[dict[str, Evaluation], list[Difference]]:
+) -> tuple[dict[str, Evaluation], list[MetricComparison]]:
     opinions = [pair.opinion for pair in dataset.pairs]
     references = [pair.reference for pair in dataset.pairs]
     kinds = [pair.kind or "" for pair in dataset.pairs]
@@ -276,7 +283,7 @@ def _of_pairs(
         )
         for name, column in scores.items()
     }
-    differences = compare(
+    comparisons = compare_metrics(
         scores,
         opinions,
         opinion_direction=dataset.opinion_direction,
@@ -285,16 +292,52 @@ def _of_pairs(
         resamples=resamples,
         seed=seed,
     )
-    return evaluations, differences
+    return evaluations, comparisons
 
 
-def _of_choices(
+def _check_votes(dataset: DataSet | ChoiceSet, votes: int | None) -> None:
+    """Refuse wrong votes before the images are scored, which can take hours."""
+    if votes is None:
+        return
+    if votes < 1:
+        raise ArgumentError(f"Argument `votes` must be at least 1, but got {votes}.")
+    if not isinstance(dataset, DataSet) or all(pair.opinion_std is None for pair in dataset.pairs):
+        raise ArgumentError(
+            f"Argument `votes` needs standard deviations of opinions, but {dataset.name} has none. Leave it out."
+        )
+
+
+def _evaluate_pairs_with_std(
+    dataset: DataSet, scores: Scores, directions: Mapping[str, Direction], votes: int | None, seed: int
+) -> tuple[StdEvaluation | None, list[str]]:
+    rated = [pair for pair in dataset.pairs if pair.opinion_std is not None]
+    if not rated:
+        return None, []
+    each: int | list[int] | None = votes
+    if votes is None and all(pair.votes is not None for pair in rated):
+        each = [pair.votes or 1 for pair in dataset.pairs]  # rows without a standard deviation are left out anyway
+    try:
+        found = evaluate_with_std(
+            scores,
+            [pair.opinion for pair in dataset.pairs],
+            [pair.opinion_std for pair in dataset.pairs],
+            opinion_direction=dataset.opinion_direction,
+            score_directions=directions,
+            votes=each,
+            seed=seed,
+        )
+    except ArgumentError as error:  # few rows: the other statistics must not be lost
+        return None, [f"no statistics with standard deviation: {error}"]
+    return found, []
+
+
+def _evaluate_choices(
     dataset: ChoiceSet, scores: Scores, directions: Mapping[str, Direction], resamples: int, seed: int
-) -> dict[str, ChoiceAgreement]:
+) -> dict[str, TwoAlternativeEvaluation]:
     shares = [choice.share_preferring_b for choice in dataset.choices]
     references = [choice.reference for choice in dataset.choices]
     return {
-        name: agree(
+        name: evaluate_two_alternative(
             column[0::2],
             column[1::2],
             shares,

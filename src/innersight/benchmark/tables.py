@@ -1,4 +1,4 @@
-"""What a bench found, as JSON, CSV and Markdown."""
+"""Tables of the results of a benchmark as JSON, CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from typing import Any
 from innersight.benchmark.run import BenchResult, Outcome
 from innersight.datasets.dataset import DataSet
 from innersight.evaluation.agreement import STATISTICS, Estimate
+from innersight.evaluation.opinion_std import STD_STATISTICS, StdEvaluation
+from innersight.evaluation.two_alternative import TWO_ALTERNATIVE_STATISTICS
 
-_SHOWN = ("plcc", "plcc_logistic4", "rmse_logistic4", "plcc_logistic5", "rmse_logistic5", "srcc", "krcc")
+_COLUMNS = ("plcc", "plcc_logistic4", "rmse_logistic4", "plcc_logistic5", "rmse_logistic5", "srcc", "krcc")
 
 
 def write_tables(result: BenchResult, out: Path) -> None:
-    """Write `results.json`, `results.csv` (one statistic a row) and `results.md` into a folder.
+    """Write `results.json`, `results.csv` and `results.md` to a folder.
 
     Args:
-        result: Of `run_bench`.
-        out: The folder.
+        result: The results of `run_bench`.
+        out: The folder. It must exist.
     """
     (out / "results.json").write_text(json.dumps(to_json(result), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     (out / "results.csv").write_text(to_csv(result), encoding="utf-8")
@@ -29,7 +31,7 @@ def write_tables(result: BenchResult, out: Path) -> None:
 
 
 def to_json(result: BenchResult) -> dict[str, Any]:
-    """Return everything in JSON types."""
+    """Return the results in JSON types."""
     dataset = result.dataset
     about: dict[str, Any] = {"name": dataset.name, "summary": dataset.summary, "of": dataset.of}
     if isinstance(dataset, DataSet):
@@ -51,9 +53,11 @@ def to_json(result: BenchResult) -> dict[str, Any]:
                 "failed": outcome.failed,
                 "metrics": {
                     **{name: found.to_json() for name, found in outcome.evaluations.items()},
-                    **{name: chosen.to_json() for name, chosen in outcome.choices.items()},
+                    **{name: found.to_json() for name, found in outcome.two_alternative.items()},
                 },
-                "differences": [difference.to_json() for difference in outcome.differences],
+                "comparisons": [comparison.to_json() for comparison in outcome.comparisons],
+                "with_std": outcome.with_std.to_json() if outcome.with_std is not None else None,
+                "notes": list(outcome.notes),
             }
             for outcome in result.outcomes
         ],
@@ -61,7 +65,12 @@ def to_json(result: BenchResult) -> dict[str, Any]:
 
 
 def to_csv(result: BenchResult) -> str:
-    """Return every estimate as one row: perturbation, metric, group, statistic, value, low, high."""
+    """Return the results as CSV text with one row per statistic.
+
+    The columns are perturbation, metric, group, statistic, value, low and high. The last two are the ends of the 95 %
+    interval. They are empty if there is no interval. Comparisons of two metrics have the metric `first - second`, and
+    p-values have a statistic such as `p_value_srcc`.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["perturbation", "metric", "group", "statistic", "value", "low", "high"])
@@ -73,20 +82,21 @@ def to_csv(result: BenchResult) -> str:
 
 
 def to_markdown(result: BenchResult) -> str:
-    """Return the tables as a page."""
+    """Return the results as a Markdown page."""
     parts = [f"# {result.dataset.name}", result.dataset.summary + "."]
     for outcome in result.outcomes:
         if outcome.perturbation is not None:
             parts.append(f"## Perturbed: {_name(outcome)}")
         if outcome.failed:
-            parts.append(f"{outcome.failed} rows could not be scored; the column `error` of the scores says why.")
+            parts.append(f"{outcome.failed} rows could not be scored: see the column `error` of the scores.")
         kinds = result.dataset.kinds if isinstance(result.dataset, DataSet) else {}
-        parts += _choice_tables(outcome) if outcome.choices else _pair_tables(outcome, kinds)
+        parts += _two_alternative_tables(outcome) if outcome.two_alternative else _pair_tables(outcome, kinds)
+        parts += [f"* {note}" for note in outcome.notes]
     parts += _curve(result)
     if result.unavailable:
-        parts.append("## Not measured")
+        parts.append("## Metrics that are not available")
         parts += [f"* {name}: {reason}" for name, reason in result.unavailable.items()]
-    parts.append("## What gave the scores")
+    parts.append("## Metrics and sources")
     parts += [f"* {name}: {described['citation']}" for name, described in result.metrics.items()]
     if isinstance(result.dataset, DataSet) and result.dataset.source:
         parts.append(f"Data set: {result.dataset.source}.")
@@ -94,7 +104,7 @@ def to_markdown(result: BenchResult) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table.
+    """Format a Markdown table.
 
     Example:
         >>> print(markdown_table(["metric", "srcc"], [["lite", ".84"]]))
@@ -107,13 +117,15 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _pair_tables(outcome: Outcome, names: Mapping[str, str]) -> list[str]:
-    parts = ["Positive = agreement; 95 % intervals over references. RMSE in the opinions' units."]
+    parts = [
+        "Positive correlations mean agreement. Intervals: 95 %, over references. RMSE: in the units of the opinions."
+    ]
     evaluations = outcome.evaluations
     overall = {name: found.overall for name, found in evaluations.items()}
-    parts.append(_table(overall, _SHOWN))
+    parts.append(_table(overall, _COLUMNS))
     by_reference = {name: found.by_reference for name, found in evaluations.items() if found.by_reference}
     if by_reference:
-        parts += ["Mean over references:", _table(by_reference, _SHOWN)]
+        parts += ["Mean over references:", _table(by_reference, _COLUMNS)]
     kinds = sorted({kind for found in evaluations.values() for kind in found.by_kind})
     if kinds:
         rows = [
@@ -126,28 +138,30 @@ def _pair_tables(outcome: Outcome, names: Mapping[str, str]) -> list[str]:
             ]
             for kind in kinds
         ]
-        parts += ["SRCC by kind of distortion:", markdown_table(["kind", *evaluations], rows)]
-    if outcome.differences:
+        parts += ["SRCC by distortion type:", markdown_table(["type", *evaluations], rows)]
+    if outcome.comparisons:
         rows = [
             [
                 f"{d.first} - {d.second}",
-                _cell(d.by["srcc"], sign=True),
+                _cell(d.difference["srcc"], sign=True),
                 _p(d.p_value["srcc"]),
-                _cell(d.by["plcc"], sign=True),
+                _cell(d.difference["plcc"], sign=True),
                 _p(d.p_value["plcc"]),
                 *(
-                    _p(None if verdict is None else verdict.p_value)
-                    for verdict in (d.meng_rosenthal_rubin["srcc"], d.williams["srcc"])
+                    _p(None if test is None else test.p_value)
+                    for test in (d.meng_rosenthal_rubin["srcc"], d.williams["srcc"])
                 ),
             ]
-            for d in outcome.differences
+            for d in outcome.comparisons
         ]
         header = ["difference", "SRCC", "p", "PLCC", "p", "p of SRCC, Meng-Rosenthal-Rubin", "p of SRCC, Williams"]
         parts += [
-            "Differences of two metrics, with p of the resamples of references, and of the tests that take rows for "
-            "independent (too sure where rows share a reference):",
+            "Differences of two metrics. The p-values in the columns p are by the bootstrap over references. The tests "
+            "in the last two columns assume independent rows: their p-values are too small if rows share a reference.",
             markdown_table(header, rows),
         ]
+    if outcome.with_std is not None:
+        parts += _std_tables(outcome.with_std)
     notes = {note: [name for name, found in evaluations.items() if note in found.notes] for note in _all_notes(outcome)}
     parts += [f"* {', '.join(names)}: {note}" for note, names in notes.items()]
     return parts
@@ -157,13 +171,39 @@ def _all_notes(outcome: Outcome) -> list[str]:
     return list(dict.fromkeys(note for found in outcome.evaluations.values() for note in found.notes))
 
 
-def _choice_tables(outcome: Outcome) -> list[str]:
+def _two_alternative_tables(outcome: Outcome) -> list[str]:
     rows = [
-        [name, _cell(found.agreement), _cell(found.ceiling), _cell(found.best), str(found.ties), str(found.left_out)]
-        for name, found in outcome.choices.items()
+        [
+            name,
+            *(_cell(getattr(found, statistic)) for statistic in TWO_ALTERNATIVE_STATISTICS),
+            str(found.ties),
+            str(found.left_out),
+        ]
+        for name, found in outcome.two_alternative.items()
     ]
-    header = ["metric", "2AFC agreement", "of one viewer", "of the majority", "ties", "left out"]
-    return ["Share of viewers agreed with; 95 % intervals over references.", markdown_table(header, rows)]
+    header = ["metric", "2AFC agreement", "one viewer", "majority", "ties", "left out"]
+    caption = "Mean share of votes for the preferred image (2AFC score). Intervals: 95 %, over references."
+    return [caption, markdown_table(header, rows)]
+
+
+def _std_tables(found: StdEvaluation) -> list[str]:
+    caption = (
+        f"Statistics with standard deviation, on {found.rows} rows: {found.pairs.different} different and "
+        f"{found.pairs.similar} similar pairs."
+    )
+    rows = [[name, *map(_number, found.statistics(name).values())] for name in found.metrics]
+    parts = [caption, markdown_table(["metric", *STD_STATISTICS], rows)]
+    tests = found.p_values()
+    if tests:
+        areas = list(next(iter(tests.values())))
+        rows = [[f"{first} - {second}", *(_p(p[name]) for name in areas)] for (first, second), p in tests.items()]
+        header = ["difference", *(f"p of {name}" for name in areas)]
+        parts += [
+            "Test of DeLong et al. for two metrics. It assumes independent pairs, but pairs share rows: its p-values "
+            "are too small.",
+            markdown_table(header, rows),
+        ]
+    return parts + [f"* {note}" for note in found.notes]
 
 
 def _curve(result: BenchResult) -> list[str]:
@@ -191,12 +231,26 @@ def _estimates(outcome: Outcome) -> Iterator[tuple[str, str, str, Estimate]]:
             for statistic in STATISTICS:
                 if statistic in estimates:
                     yield metric, group, statistic, estimates[statistic]
-    for metric, chosen in outcome.choices.items():
-        for statistic in ("agreement", "ceiling", "best"):
+    for metric, chosen in outcome.two_alternative.items():
+        for statistic in TWO_ALTERNATIVE_STATISTICS:
             yield metric, "overall", statistic, getattr(chosen, statistic)
-    for difference in outcome.differences:
-        for statistic, estimate in difference.by.items():
-            yield f"{difference.first} - {difference.second}", "overall", statistic, estimate
+    for comparison in outcome.comparisons:
+        metric = f"{comparison.first} - {comparison.second}"
+        for statistic, estimate in comparison.difference.items():
+            yield metric, "overall", statistic, estimate
+        for statistic, p_value in comparison.p_value.items():
+            yield metric, "overall", f"p_value_{statistic}", Estimate(p_value, None, None)
+    if outcome.with_std is not None:
+        yield from _std_estimates(outcome.with_std)
+
+
+def _std_estimates(found: StdEvaluation) -> Iterator[tuple[str, str, str, Estimate]]:
+    for metric in found.metrics:
+        for statistic, value in found.statistics(metric).items():
+            yield metric, "overall", statistic, Estimate(value, None, None)
+    for (first, second), p_values in found.p_values().items():
+        for statistic, p_value in p_values.items():
+            yield f"{first} - {second}", "overall", f"p_value_{statistic}", Estimate(p_value, None, None)
 
 
 def _name(outcome: Outcome) -> str:
@@ -209,6 +263,10 @@ def _cell(estimate: Estimate, *, sign: bool = False) -> str:
     mark = "+" if sign else ""
     interval = f" [{estimate.low:{mark}.3f}, {estimate.high:{mark}.3f}]" if estimate.low is not None else ""
     return f"{estimate.value:{mark}.4f}{interval}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _p(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""`innersight evaluate`: anybody's scores against opinions."""
+"""`innersight evaluate`: agreement of the scores in a table with opinions."""
 
 from __future__ import annotations
 
@@ -15,50 +15,70 @@ from innersight.errors import ArgumentError, unknown_name
 if TYPE_CHECKING:
     from innersight.datasets.dataset import Direction
     from innersight.evaluation.agreement import Estimate, Estimates, Evaluation
-    from innersight.evaluation.krasula import StdEvaluation
+    from innersight.evaluation.opinion_std import StdEvaluation
 
 _MISSING = ("", "nan", "none", "null", "na")
 
 
 def evaluate(
-    scores: Annotated[Path, typer.Argument(metavar="SCORES", readable=False, help="Table: .csv, .jsonl or .parquet.")],
-    opinion_direction: Annotated[
-        str, typer.Option(metavar="DIRECTION", help="higher-is-better (MOS) or lower-is-better (DMOS).")
+    scores: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCORES", readable=False, help="Table of scores and opinions: .csv, .jsonl or .parquet."
+        ),
     ],
-    score: Annotated[str, typer.Option(metavar="COLUMN", help="The column of scores.")] = "score",
-    opinion: Annotated[str, typer.Option(metavar="COLUMN", help="The column of opinion scores.")] = "opinion",
+    opinion_direction: Annotated[
+        str,
+        typer.Option(metavar="DIRECTION", help="Of the opinions: higher-is-better (MOS) or lower-is-better (DMOS)."),
+    ],
+    score: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the scores.")] = "score",
+    opinion: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the opinion scores.")] = "opinion",
     score_direction: Annotated[
-        str, typer.Option(metavar="DIRECTION", help="lower-is-better (a distance) or higher-is-better.")
+        str,
+        typer.Option(metavar="DIRECTION", help="Of the scores: lower-is-better (a distance) or higher-is-better."),
     ] = "lower-is-better",
     reference: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Of references: their means, intervals over them.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of the reference images, for means and intervals over references."),
     ] = None,
-    kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="Of kinds of distortion.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the distortion types, for statistics of each type.")
+    ] = None,
     opinion_std: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Standard deviations of opinions, for outlier ratio and pair analysis."),
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of the standard deviations of the opinions, for outlier ratio and pair analysis.",
+        ),
     ] = None,
     votes: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Votes of each opinion: standard error = deviation / sqrt(N)."),
+        typer.Option(
+            min=1, metavar="N", help="Number of votes per opinion: standard error = standard deviation / sqrt(N)."
+        ),
     ] = None,
     versus: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Second column of scores to compare with. Needs --opinion-std.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of the scores of a second metric to compare. Needs --opinion-std."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=0, help="For the 95 % intervals; 0 for none.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples and of the random subset of pairs.")] = 0,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Number of bootstrap resamples for the 95 % intervals; 0: no intervals.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples and of the random subset of rows.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure how well scores agree with people: PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit."""
+    """Measure the agreement of scores with opinions: PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit."""
     from innersight.datasets.dataset import DIRECTIONS
     from innersight.evaluation.agreement import evaluate as measure
-    from innersight.evaluation.krasula import evaluate_with_std
+    from innersight.evaluation.opinion_std import evaluate_with_std
 
     for option, direction in (("--opinion-direction", opinion_direction), ("--score-direction", score_direction)):
         if direction not in DIRECTIONS:
             raise unknown_name(option, direction, DIRECTIONS)
     if opinion_std is None and (votes is not None or versus is not None):
-        raise ArgumentError("Options `--votes` and `--versus` need `--opinion-std`.")
+        raise ArgumentError("Options `--votes` and `--versus` need `--opinion-std`: pass it too, or leave them out.")
+    if versus == score:
+        raise ArgumentError(f"Option `--versus` must name another column than `--score`, but got {versus!r} for both.")
     columns = [column for column in (score, opinion, reference, kind, opinion_std, versus) if column is not None]
     rows = list(_rows(scores, columns))
 
@@ -77,12 +97,13 @@ def evaluate(
     )
     with_std = None
     if opinion_std is not None:
+        measured = [column for column in (score, versus) if column is not None]
         with_std = evaluate_with_std(
-            [numbers(column) for column in (score, versus) if column is not None],
+            {column: numbers(column) for column in measured},
             numbers(opinion),
             numbers(opinion_std),
             opinion_direction=cast("Direction", opinion_direction),
-            score_direction=cast("Direction", score_direction),
+            score_directions=dict.fromkeys(measured, cast("Direction", score_direction)),
             votes=votes,
             seed=seed,
         )
@@ -94,7 +115,7 @@ def evaluate(
     else:
         _print_tables(found)
         if with_std is not None:
-            _print_with_std(with_std, score, versus)
+            _print_with_std(with_std)
     for note in (*found.notes, *(() if with_std is None else with_std.notes)):
         print(f"innersight: {note}", file=sys.stderr)
 
@@ -105,18 +126,24 @@ def _rows(path: Path, columns: list[str]) -> Iterator[tuple[int, Mapping[str, An
     for line, row in read_rows(path):
         for column in columns:
             if column not in row:
-                raise ArgumentError(f"'{path}', line {line}: no column {column!r}; there is ({', '.join(row)}).")
+                raise ArgumentError(
+                    f"'{path}', line {line}: no column {column!r}. Name one of the columns ({', '.join(row)})."
+                )
         yield line, row
 
 
 def _number(path: Path, line: int, column: str, row: Mapping[str, Any]) -> float | None:
+    from innersight.datasets.parsing import to_float
+
     value = row[column]
     if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
         return None
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"'{path}', line {line}: {column!r} must be a number, but got {value!r}.") from None
+        return to_float(value)
+    except ValueError:
+        raise ArgumentError(
+            f"'{path}', line {line}: {column!r} must be a number, but got {value!r}. Correct that line."
+        ) from None
 
 
 def _print_tables(found: Evaluation) -> None:
@@ -137,24 +164,23 @@ def _print_tables(found: Evaluation) -> None:
     console().print(table)
     if found.by_kind:
         shown = [name for name in STATISTICS if "logistic" not in name]
-        kinds = Table("kind", *shown)
+        kinds = Table("type", *shown)
         for kind, estimates in found.by_kind.items():
             kinds.add_row(kind, *_cells(estimates, shown))
         console().print(kinds)
 
 
-def _print_with_std(with_std: StdEvaluation, score: str, versus: str | None) -> None:
+def _print_with_std(with_std: StdEvaluation) -> None:
     from rich.table import Table
 
     from innersight.cli.console import console
 
     counts = f"{with_std.pairs.different} different and {with_std.pairs.similar} similar pairs"
-    table = Table("with standard deviation", score, title=counts, title_justify="left")
-    columns: list[dict[str, float | None]] = [with_std.statistics(0)]
-    if versus is not None:
-        table.add_column(versus)
+    table = Table("with standard deviation", *with_std.metrics, title=counts, title_justify="left")
+    columns = [with_std.statistics(name) for name in with_std.metrics]
+    for p_values in with_std.p_values().values():  # none, or those of the two metrics
         table.add_column("p of the difference")
-        columns += [with_std.statistics(1), with_std.p_values()]
+        columns.append(p_values)
     for name in columns[0]:
         values = (column.get(name) for column in columns)
         formats = (".4f", ".4f", ".2g")  # p-values may be small

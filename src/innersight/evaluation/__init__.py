@@ -1,1 +1,1 @@
-"""How well scores agree with people: statistics on arrays, which know no image and no network."""
+"""Statistics of the agreement between scores and human opinions."""

@@ -1,4 +1,4 @@
-"""One score against opinions: overall, by reference, by kind of distortion, each with its interval."""
+"""Agreement of one metric with opinions: overall, by reference and by distortion type, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ from innersight.evaluation.correlation import (
 from innersight.evaluation.fitting import Fit, fit_logistic
 
 STATISTICS = ("plcc", "srcc", "krcc", "plcc_logistic4", "rmse_logistic4", "plcc_logistic5", "rmse_logistic5")
-LEAST_ROWS = 3
-"""Rows below which a group has no correlation worth the name: two always agree fully, or not at all."""
+"""Names of the statistics of an `Evaluation`."""
 
-_FEW_CLUSTERS = 10
-_LOST_SHARE = 0.05  # of the resamples that may lack a statistic
+MIN_ROWS = 3
+"""The smallest number of rows for a correlation. With 2 rows it is always 1 or -1."""
+
+_FEW_CLUSTERS = 10  # below this number of references, a bootstrap over references is rough
+_MAX_UNDEFINED = 0.05  # largest share of resamples in which a statistic with an interval can be undefined
 _FITS = (4, 5)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic with its 95 % interval.
+    """A statistic with its 95 % confidence interval.
 
     Attributes:
-        value: None where it is not defined.
-        low: The interval's lower end, or None where there is none.
-        high: Its upper end.
+        value: The value, or None if it is not defined.
+        low: The lower end of the interval, or None if there is no interval.
+        high: The upper end of the interval, or None if there is no interval.
     """
 
     value: float | None
@@ -52,16 +54,16 @@ Estimates: TypeAlias = Mapping[str, Estimate]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a score agrees with opinions; positive correlations mean agreement.
+    """Agreement of a metric with opinions. Positive correlations mean agreement.
 
     Attributes:
-        rows: Rows that count.
-        references: How many references they have, or None where none were named.
-        left_out: Rows that do not count, by the reason.
-        overall: By statistic, see `STATISTICS`; RMSE in the opinions' units.
-        by_reference: The means over references, or None where none were named.
-        by_kind: By kind of distortion and statistic; empty where none were named.
-        notes: What a reader must know: ties, undefined statistics, few references, failed fits.
+        rows: Number of rows with a score and an opinion.
+        references: Number of references of these rows, or None if references were not given.
+        left_out: Number of rows left out, by reason.
+        overall: Statistics over all rows by name, see `STATISTICS`. RMSE is in the units of the opinions.
+        by_reference: Means of the statistics over references, or None if references were not given.
+        by_kind: Statistics by distortion type and name. Empty if distortion types were not given.
+        notes: Notes on ties, undefined statistics, few references and failed fits.
     """
 
     rows: int
@@ -73,9 +75,9 @@ class Evaluation:
     notes: Sequence[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything in JSON types."""
+        """Return the evaluation in JSON types."""
 
-        def plain(estimates: Estimates) -> dict[str, dict[str, float | None]]:
+        def to_plain(estimates: Estimates) -> dict[str, dict[str, float | None]]:
             return {name: dict(vars(estimate)) for name, estimate in estimates.items()}
 
         return {
@@ -83,9 +85,9 @@ class Evaluation:
             "references": self.references,
             "left_out": dict(self.left_out),
             "notes": list(self.notes),
-            "overall": plain(self.overall),
-            "by_reference": plain(self.by_reference) if self.by_reference is not None else None,
-            "by_kind": {kind: plain(estimates) for kind, estimates in self.by_kind.items()},
+            "overall": to_plain(self.overall),
+            "by_reference": to_plain(self.by_reference) if self.by_reference is not None else None,
+            "by_kind": {kind: to_plain(estimates) for kind, estimates in self.by_kind.items()},
         }
 
 
@@ -100,29 +102,33 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    r"""Measure how well scores agree with opinions.
+    r"""Measure the agreement of scores with opinions.
 
-    Scores and opinions are turned so that higher is better on both sides; then PLCC, SRCC and KRCC (tau-b), and PLCC
-    and RMSE after a logistic fit of the opinions (`fit_logistic`, 4 and 5 parameters, one fit for all rows) are
-    computed over all rows, as the mean over references, and over each kind. A fit that falls where it should rise gives
-    a negative PLCC. The 95 % intervals are percentiles over resamples of whole references, with the fit made anew for
-    each; over resamples of rows where no references are named, which is too narrow where rows share a content.
+    The signs of scores and opinions are changed so that higher is better for both. The statistics are PLCC, SRCC, KRCC
+    (Kendall's tau-b), and PLCC and RMSE after a logistic fit of the opinions with 4 and with 5 parameters (see
+    `fit_logistic`). One fit to all rows is used for all groups of rows. If the fitted function decreases, its PLCC is
+    negative. The statistics are computed over all rows, as the mean over references, and for each distortion type.
+
+    The 95 % intervals are the percentiles 2.5 and 97.5 of a bootstrap over references. Each resample has its own fit.
+    If references are not given, the bootstrap is over rows. Its intervals are too narrow if rows share an image
+    content.
 
     Args:
-        scores: One a row; None and nan are left out and counted, infinite ones count for ranks only.
-        opinions: One a row: MOS, DMOS, Elo, ...
-        opinion_direction: Of opinions; MOS: higher-is-better, DMOS: lower-is-better.
-        score_direction: Of scores; a distance: lower-is-better.
-        references: The reference of each row.
-        kinds: The kind of distortion of each row.
-        resamples: How many; 0 for no intervals.
-        seed: Of the resamples.
+        scores: One score per row. Rows with None or nan are left out and counted. Infinite scores are used in SRCC and
+            KRCC only; the other statistics are then not defined.
+        opinions: One opinion score per row, such as MOS, DMOS or Elo. Rows without a finite opinion are left out.
+        opinion_direction: Whether higher opinions are better (MOS) or lower ones (DMOS).
+        score_direction: Whether higher or lower scores are better. Default: lower, as for a distance.
+        references: Name of the reference image of each row. Default: None, not known.
+        kinds: Distortion type of each row. Default: None, not known.
+        resamples: Number of bootstrap resamples. Default: 1000. 0 computes no intervals.
+        seed: Seed of the resamples. Default: 0.
 
     Returns:
-        All of it.
+        The statistics and notes.
 
     Raises:
-        ArgumentError: If the lengths differ, a direction is unknown, or fewer than 3 rows are left.
+        ArgumentError: If the lengths differ, a direction is unknown, or fewer than 3 rows remain.
 
     Example:
         >>> found = evaluate([1, 2, 3, 5], [4.0, 3.0, 2.0, 1.0], opinion_direction="higher-is-better", resamples=0)
@@ -138,22 +144,23 @@ def evaluate(
     for argument, length in named.items():
         if length != len(x):
             raise ArgumentError(
-                f"Argument `{argument}` must have as many rows as `scores`, {len(x)}, but has {length}."
+                f"Argument `{argument}` must have as many rows as `scores`, {len(x)}, but has {length}. Pass one value "
+                "per row."
             )
     lacking = {
         "no score": np.isnan(x),
         "no opinion": ~np.isnan(x) & ~np.isfinite(y),
     }
     kept = ~np.logical_or.reduce(list(lacking.values()))
-    if kept.sum() < LEAST_ROWS:
+    if kept.sum() < MIN_ROWS:
         raise ArgumentError(
-            f"There must be at least {LEAST_ROWS} rows with a score and an opinion, but there are {kept.sum()} of "
-            f"{len(x)}."
+            f"There must be at least {MIN_ROWS} rows with a score and an opinion, but there are {kept.sum()} of "
+            f"{len(x)}. Add rows."
         )
     sample = _Sample(
         x[kept] * (1 if score_direction == "higher-is-better" else -1),
         y[kept] * (1 if opinion_direction == "higher-is-better" else -1),
-        None if references is None else codes_of(references, kept),
+        None if references is None else encode_names(references, kept),
         resamples,
         seed,
     )
@@ -164,7 +171,7 @@ def evaluate(
     overall = sample.estimates(everything)
     notes += [f"{name} is not defined overall" for name, estimate in overall.items() if estimate.value is None]
     if len(sample.counts) and (lost := _without_interval(overall)):
-        notes.append(f"no interval of {', '.join(lost)}, not defined in too many resamples")
+        notes.append(f"no interval of {', '.join(lost)}: not defined in too many resamples")
     by_kind: dict[str, Estimates] = {}
     if kinds is not None:
         groups = np.array([str(kind) for kind in kinds])[kept]
@@ -172,16 +179,16 @@ def evaluate(
             by_kind[kind] = sample.estimates(groups == kind)
             undefined = [name for name in CORRELATIONS if by_kind[kind][name].value is None]
             if undefined:
-                notes.append(f"kind {kind}, {(groups == kind).sum()} rows: no {', '.join(undefined)}")
+                notes.append(f"kind {kind}, {(groups == kind).sum()} rows: {', '.join(undefined)} not defined")
             if len(sample.counts) and (lost := _without_interval(by_kind[kind])):
-                notes.append(f"kind {kind}: no interval of {', '.join(lost)}, not defined in too many resamples")
+                notes.append(f"kind {kind}: no interval of {', '.join(lost)}: not defined in too many resamples")
     by_reference = None
     if references is not None:
         by_reference, undefined_count = sample.mean_over_references()
         if undefined_count:
             notes.append(
-                f"{undefined_count} of {sample.clusters} references are not in the means: fewer than {LEAST_ROWS} rows,"
-                " or constant"
+                f"{undefined_count} of {sample.clusters} references are left out of the means: fewer than {MIN_ROWS} "
+                "rows, or constant values"
             )
     return Evaluation(
         len(sample.x),
@@ -194,13 +201,21 @@ def evaluate(
     )
 
 
-def codes_of(names: Sequence[str], kept: np.typing.NDArray[np.bool_]) -> Counts:
-    """Number the names of the rows that are kept from 0."""
+def encode_names(names: Sequence[str], kept: np.typing.NDArray[np.bool_]) -> Counts:
+    """Encode the names of the selected rows as integers from 0.
+
+    Args:
+        names: One name per row.
+        kept: (n,), whether each row is selected.
+
+    Returns:
+        One integer per selected row. Equal names have equal integers.
+    """
     return np.unique(np.array([str(name) for name in names])[kept], return_inverse=True)[1].astype(np.int64)
 
 
 class _Sample:
-    """Rows turned so that higher is better on both sides, and their resamples."""
+    """Rows with signs such that higher is better for scores and opinions, and their bootstrap resamples."""
 
     def __init__(self, x: Floats, y: Floats, references: Counts | None, resamples: int, seed: int) -> None:
         self.x, self.y = x, y
@@ -211,48 +226,50 @@ class _Sample:
         count = len(self.counts)
         self.weights = self.counts[:, self.codes]
         self.fits = {parameters: fit_logistic(x, y, parameters) for parameters in _FITS}
-        self._fitted = {parameters: self._foretell(fit) for parameters, fit in self.fits.items()}
+        self._fitted = {parameters: self._predict(fit) for parameters, fit in self.fits.items()}
         self._signs: dict[int, Floats] = {}
         self._refitted: dict[int, Floats] = {}
         for parameters, fit in self.fits.items():
             refits = [
                 None if fit is None else fit_logistic(x, y, parameters, weights=row, start=fit) for row in self.weights
             ]
-            # Each resample says for itself whether its curve falls: an interval may hold 0.
+            # The direction of the function is that of each resample, so that an interval can contain 0.
             self._signs[parameters] = np.array([_sign(refit) for refit in refits])
-            self._refitted[parameters] = np.array([self._foretell(refit) for refit in refits]).reshape(count, len(x))
+            self._refitted[parameters] = np.array([self._predict(refit) for refit in refits]).reshape(count, len(x))
 
-    def _foretell(self, fit: Fit | None) -> Floats:
+    def _predict(self, fit: Fit | None) -> Floats:
         return np.full(len(self.x), np.nan) if fit is None else fit(self.x)
 
     def notes(self) -> list[str]:
-        said = []
+        found = []
         for name, side in (("scores", self.x), ("opinions", self.y)):
             tied = len(side) - len(np.unique(side))
             if len(np.unique(side)) == 1:
-                said.append(f"all {name} are equal: no correlation is defined")
+                found.append(f"all {name} are equal: correlations are not defined")
             elif tied:
-                said.append(f"ties: {tied} of {len(side)} {name} repeat another")
+                found.append(f"ties: {tied} of {len(side)} {name} are equal to another one")
         infinite = int(np.isinf(self.x).sum())
         if infinite:
-            said.append(f"{infinite} scores are infinite: only ranks count, PLCC and fits are not defined")
+            found.append(f"{infinite} scores are infinite: PLCC and logistic fits are not defined")
         for parameters, fit in self.fits.items():
             if fit is None:
-                said.append(f"the logistic fit with {parameters} parameters failed: no curve was found")
+                found.append(f"the logistic fit with {parameters} parameters failed")
             elif fit.falls:
-                said.append(f"the logistic fit with {parameters} parameters falls: scores go against their direction")
+                found.append(
+                    f"the logistic fit with {parameters} parameters decreases: scores contradict their direction"
+                )
         if not self.named:
-            said.append("intervals are over rows, as no references are named")
+            found.append("intervals are over rows, because references are not given")
         elif self.clusters == 1:
-            said.append("one reference: no intervals")
+            found.append("only one reference: no intervals")
         elif self.clusters < _FEW_CLUSTERS:
-            said.append(f"{self.clusters} references: the intervals are rough")
-        return said
+            found.append(f"{self.clusters} references: intervals are rough")
+        return found
 
     def estimates(self, rows: np.typing.NDArray[np.bool_]) -> dict[str, Estimate]:
-        """Compute every statistic of some rows."""
+        """Compute all statistics of selected rows."""
         x, y, weights = self.x[rows], self.y[rows], self.weights[:, rows]
-        enough = rows.sum() >= LEAST_ROWS
+        enough = rows.sum() >= MIN_ROWS
         found = {}
         draws = {
             "plcc": plcc_of_resamples(x, y, weights),
@@ -260,7 +277,7 @@ class _Sample:
             "krcc": krcc_of_resamples(x, y, self.codes[rows], self.counts),
         }
         for name, function in CORRELATIONS.items():
-            found[name] = estimate_of(function(x, y) if enough else math.nan, draws[name])
+            found[name] = make_estimate(function(x, y) if enough else math.nan, draws[name])
         for parameters, fit in self.fits.items():
             fitted, refitted = self._fitted[parameters][rows], self._refitted[parameters][:, rows]
             signs = self._signs[parameters]
@@ -268,16 +285,16 @@ class _Sample:
                 ("plcc", _sign(fit) * plcc(fitted, y), signs * _rowwise_plcc(refitted, y, weights)),
                 ("rmse", float(np.sqrt(np.mean((fitted - y) ** 2))), _rowwise_rmse(refitted, y, weights)),
             ):
-                found[f"{name}_logistic{parameters}"] = estimate_of(value if enough else math.nan, draw)
+                found[f"{name}_logistic{parameters}"] = make_estimate(value if enough else math.nan, draw)
         return {name: found[name] for name in STATISTICS}
 
     def mean_over_references(self) -> tuple[dict[str, Estimate], int]:
-        """Average every statistic over references; return also how many had no correlation."""
+        """Return the means of all statistics over references, and the number of references without correlation."""
         values: dict[str, list[float]] = {name: [] for name in STATISTICS}
         for code in range(self.clusters):
             rows = self.codes == code
             x, y = self.x[rows], self.y[rows]
-            enough = rows.sum() >= LEAST_ROWS
+            enough = rows.sum() >= MIN_ROWS
             for name, function in CORRELATIONS.items():
                 values[name].append(function(x, y) if enough else math.nan)
             for parameters, fit in self.fits.items():
@@ -288,11 +305,11 @@ class _Sample:
         estimates = {}
         for name, each in values.items():
             array = np.array(each)
-            there = np.isfinite(array)
-            held = self.counts[:, there]
+            defined = np.isfinite(array)
+            held = self.counts[:, defined]
             total = held.sum(1)
-            drawn = np.divide(held @ array[there], total, out=np.full(len(held), np.nan), where=total > 0)
-            estimates[name] = estimate_of(float(array[there].mean()) if there.any() else math.nan, drawn)
+            drawn = np.divide(held @ array[defined], total, out=np.full(len(held), np.nan), where=total > 0)
+            estimates[name] = make_estimate(float(array[defined].mean()) if defined.any() else math.nan, drawn)
         return estimates, int(np.isnan(values["srcc"]).sum())
 
 
@@ -304,12 +321,20 @@ def _without_interval(estimates: Estimates) -> list[str]:
     return [name for name, estimate in estimates.items() if estimate.value is not None and estimate.low is None]
 
 
-def estimate_of(value: float, drawn: Floats) -> Estimate:
-    """Put a statistic and its resamples together; None for what is not defined, or not in 95 % of the resamples."""
+def make_estimate(value: float, drawn: Floats) -> Estimate:
+    """Make an estimate from a value and its bootstrap resamples.
+
+    Args:
+        value: The value of the statistic. nan or infinite if it is not defined.
+        drawn: (B,), its values in the resamples. nan if it is not defined in a resample.
+
+    Returns:
+        The estimate. It has no interval if the statistic is not defined in more than 5 % of the resamples.
+    """
     if not math.isfinite(value):
         return Estimate(None, None, None)
     defined = drawn[np.isfinite(drawn)]
-    if len(defined) == 0 or len(defined) < (1 - _LOST_SHARE) * len(drawn):
+    if len(defined) == 0 or len(defined) < (1 - _MAX_UNDEFINED) * len(drawn):
         return Estimate(value, None, None)
     low, high = np.quantile(defined, [0.025, 0.975])
     return Estimate(value, float(low), float(high))

@@ -1,4 +1,4 @@
-"""Agreement of scores with opinions: PLCC, SRCC, KRCC, of a sample and of its resamples at once."""
+"""Correlation coefficients PLCC, SRCC and KRCC of a sample, and of all its bootstrap resamples at once."""
 
 from __future__ import annotations
 
@@ -12,89 +12,95 @@ from scipy import stats
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
-_CELLS = 1 << 24  # of a matrix that is in memory at once
-_MOST_CLUSTERS = 1000  # of which every two are looked at together
+_MAX_CELLS = 1 << 24  # largest number of elements of a matrix of resamples in memory
+_MAX_CLUSTERS = 1000  # largest number of clusters for the matrix of pairs of clusters
 
 
 def plcc(x: Floats, y: Floats) -> float:
-    r"""Pearson's linear correlation, :math:`\sum (x-\bar x)(y-\bar y) / \sqrt{\sum (x-\bar x)^2 \sum (y-\bar y)^2}`.
+    r"""Compute Pearson's linear correlation coefficient.
+
+    :math:`\sum (x-\bar x)(y-\bar y) / \sqrt{\sum (x-\bar x)^2 \sum (y-\bar y)^2}`
 
     Args:
-        x: (n,)
-        y: (n,)
+        x: (n,), scores.
+        y: (n,), opinions.
 
     Returns:
-        In [-1, 1]; nan where it is not defined: a constant side, an infinite value, fewer than 2 rows.
+        The coefficient, in [-1, 1]. nan if `x` or `y` is constant, has an infinite value or fewer than 2 rows.
 
     Example:
         >>> round(plcc(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3, 5])), 10)
         0.9827076298
     """
-    return _of_library(lambda: stats.pearsonr(x, y).statistic, x, y, finite=True)
+    return _compute_if_defined(lambda: stats.pearsonr(x, y).statistic, x, y, finite=True)
 
 
 def srcc(x: Floats, y: Floats) -> float:
-    """Spearman's rank correlation: Pearson's of the ranks, equal values sharing their mean rank.
+    """Compute Spearman's rank correlation coefficient: Pearson's coefficient of the ranks. Ties have their mean rank.
 
     Args:
-        x: (n,)
-        y: (n,)
+        x: (n,), scores.
+        y: (n,), opinions.
 
     Returns:
-        In [-1, 1]; nan where it is not defined: a constant side, fewer than 2 rows.
+        The coefficient, in [-1, 1]. nan if `x` or `y` is constant or has fewer than 2 rows.
 
     Example:
         >>> round(srcc(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 5, 3])), 10)
         0.8
     """
-    return _of_library(lambda: stats.spearmanr(x, y).statistic, x, y, finite=False)
+    return _compute_if_defined(lambda: stats.spearmanr(x, y).statistic, x, y, finite=False)
 
 
 def krcc(x: Floats, y: Floats) -> float:
-    """Kendall's tau-b: concordant less discordant pairs, over the root of the product of the pairs untied on each side.
+    r"""Compute Kendall's rank correlation coefficient tau-b.
+
+    :math:`(C - D) / \sqrt{n_x n_y}`, with C concordant and D discordant pairs of rows, and with :math:`n_x` and
+    :math:`n_y` the numbers of pairs without a tie in x and in y.
 
     Args:
-        x: (n,)
-        y: (n,)
+        x: (n,), scores.
+        y: (n,), opinions.
 
     Returns:
-        In [-1, 1]; nan where it is not defined: a constant side, fewer than 2 rows.
+        The coefficient, in [-1, 1]. nan if `x` or `y` is constant or has fewer than 2 rows.
 
     Example:
         >>> round(krcc(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 5, 3])), 4)
         0.6667
     """
-    return _of_library(lambda: stats.kendalltau(x, y).statistic, x, y, finite=False)
+    return _compute_if_defined(lambda: stats.kendalltau(x, y).statistic, x, y, finite=False)
 
 
 CORRELATIONS: dict[str, Callable[[Floats, Floats], float]] = {"plcc": plcc, "srcc": srcc, "krcc": krcc}
+"""The correlation coefficients by name."""
 
 
 def draw_resamples(clusters: int, count: int, seed: int) -> Floats:
-    """Draw resamples of whole clusters; the same seed draws the same for every score, so that scores compare.
+    """Draw bootstrap resamples of clusters. The same seed gives the same resamples, so that metrics can be compared.
 
     Args:
-        clusters: How many there are; of one there are no resamples.
-        count: B.
-        seed: Of the draw.
+        clusters: Number of clusters. With one cluster there are no resamples.
+        count: Number of resamples B.
+        seed: Seed of the random numbers.
 
     Returns:
-        (B, clusters), how often each cluster is in each resample.
+        (B, clusters), number of times that each cluster is in each resample.
     """
     share = np.full(clusters, 1 / clusters)
     return np.random.default_rng(seed).multinomial(clusters, share, size=count if clusters > 1 else 0).astype(float)
 
 
 def plcc_of_resamples(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Compute `plcc` of many resamples.
+    """Compute `plcc` of all resamples.
 
     Args:
-        x: (n,), finite.
-        y: (n,), finite.
-        weights: (B, n), how often each row is in each resample.
+        x: (n,), scores.
+        y: (n,), opinions.
+        weights: (B, n), number of times that each row is in each resample.
 
     Returns:
-        (B,), nan where it is not defined.
+        (B,), nan where `plcc` is not defined. All nan if a value of `x` or `y` is infinite.
     """
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return np.full(len(weights), np.nan)
@@ -102,32 +108,42 @@ def plcc_of_resamples(x: Floats, y: Floats, weights: Floats) -> Floats:
 
 
 def srcc_of_resamples(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Compute `srcc` of many resamples; see `plcc_of_resamples`."""
-    at_once = max(1, _CELLS // max(1, len(x)))
+    """Compute `srcc` of all resamples.
+
+    Args:
+        x: (n,), scores.
+        y: (n,), opinions.
+        weights: (B, n), number of times that each row is in each resample.
+
+    Returns:
+        (B,), nan where `srcc` is not defined.
+    """
+    at_once = max(1, _MAX_CELLS // max(1, len(x)))
     parts = [weights[first : first + at_once] for first in range(0, max(1, len(weights)), at_once)]
     return np.concatenate([_weighted_pearson(_ranks(x, part), _ranks(y, part), part) for part in parts])
 
 
 def krcc_of_resamples(x: Floats, y: Floats, clusters: Counts, counts: Floats) -> Floats:
-    r"""Compute `krcc` of many resamples of whole clusters of rows.
+    r"""Compute `krcc` of all resamples of clusters of rows.
 
-    With :math:`C_{ab} = \sum_{i \in a, j \in b} \mathrm{sgn}(x_i - x_j)\,\mathrm{sgn}(y_i - y_j)` the concordance of a
-    resample that holds cluster a :math:`m_a` times is :math:`m^T C m`, and likewise for the untied pairs, so that pairs
-    of rows are looked at once for all resamples. With many clusters the matrix would not fit the memory; then each
-    resample is computed by itself.
+    With :math:`C_{ab} = \sum_{i \in a, j \in b} \mathrm{sgn}(x_i - x_j)\,\mathrm{sgn}(y_i - y_j)`, the number of
+    concordant minus discordant pairs of a resample is :math:`m^T C m`, where :math:`m_a` is the number of times that
+    cluster a is in the resample. The pairs without ties are counted in the same way. Thus each pair of rows is compared
+    only once for all resamples. With more than 1000 clusters the matrix C is too large, and each resample is computed
+    separately.
 
     Args:
-        x: (n,)
-        y: (n,)
-        clusters: (n,), the cluster of each row, from 0.
-        counts: (B, clusters), how often each cluster is in each resample.
+        x: (n,), scores.
+        y: (n,), opinions.
+        clusters: (n,), cluster of each row, an integer from 0.
+        counts: (B, clusters), number of times that each cluster is in each resample.
 
     Returns:
-        (B,), nan where it is not defined.
+        (B,), nan where `krcc` is not defined.
     """
     if len(counts) == 0:
         return np.empty(0)
-    if counts.shape[1] > _MOST_CLUSTERS:
+    if counts.shape[1] > _MAX_CLUSTERS:
         repeats = counts[:, clusters].astype(int)
         return np.array([krcc(np.repeat(x, often), np.repeat(y, often)) for often in repeats])
     order = np.argsort(clusters, kind="stable")
@@ -144,13 +160,13 @@ def krcc_of_resamples(x: Floats, y: Floats, clusters: Counts, counts: Floats) ->
     return _ratio(sums[0], np.sqrt(sums[1] * sums[2]))
 
 
-def _of_library(compute: Callable[[], float], x: Floats, y: Floats, *, finite: bool) -> float:
+def _compute_if_defined(compute: Callable[[], float], x: Floats, y: Floats, *, finite: bool) -> float:
     if len(x) < 2 or (x == x[0]).all() or (y == y[0]).all():
         return float("nan")
     if finite and not (np.isfinite(x).all() and np.isfinite(y).all()):
         return float("nan")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of nearly constant input
+        warnings.simplefilter("ignore")  # scipy warns of nearly constant input
         return float(compute())
 
 
@@ -160,14 +176,14 @@ def _weighted_pearson(x: Floats, y: Floats, weights: Floats) -> Floats:
     dx = x - (weights * x).sum(1, keepdims=True) / total
     dy = y - (weights * y).sum(1, keepdims=True) / total
     scale_x, scale_y = (weights * dx**2).sum(1), (weights * dy**2).sum(1)
-    # A constant side leaves rounding in place of 0.
+    # The variance of a constant is not exactly 0, because of rounding errors.
     floor = [1e-24 * np.maximum((weights * side**2).sum(1), np.finfo(float).tiny) for side in (x, y)]
     varied = (scale_x > floor[0]) & (scale_y > floor[1])
     return _ratio((weights * dx * dy).sum(1), np.where(varied, np.sqrt(scale_x * scale_y), 0))
 
 
 def _ranks(x: Floats, weights: Floats) -> Floats:
-    """Rank x within each resample, (B, n): equal values share the mean of their ranks."""
+    """Return the ranks of x in each resample, (B, n). Ties have their mean rank."""
     values, which = np.unique(x, return_inverse=True)
     order = np.argsort(which, kind="stable")
     starts = np.searchsorted(which[order], np.arange(len(values)))
@@ -176,6 +192,6 @@ def _ranks(x: Floats, weights: Floats) -> Floats:
     return ranks
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    ratio: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    ratio: Floats = np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
     return ratio

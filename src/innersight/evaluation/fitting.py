@@ -1,4 +1,4 @@
-"""The monotone logistic that leads from scores to opinions, as ITU-T P.1401 and VQEG ask for before PLCC and RMSE."""
+"""Monotone logistic regression of opinions on scores, which ITU-T P.1401 and VQEG prescribe before PLCC and RMSE."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import leastsq
+from scipy.optimize import least_squares
 from scipy.special import expit
 
 from innersight.evaluation.correlation import Floats
 
-_STARTS = [(place, width) for place in (0.25, 0.5, 0.75) for width in (0.25, 1.0)]
-_FLAT = 1e-9  # of the opinions' deviation: a curve that rises by less follows nothing
-_AT_REST = 1e-6  # relative gain of a step; where the best curve is an exponential, b1 creeps to infinity by less
-_MOST_STEPS = 1000
-_CONVERGED = (1, 2, 3, 4, 6, 7, 8)  # what MINPACK says of a fit that came to rest
+_STARTS = [(quantile, width) for quantile in (0.25, 0.5, 0.75) for width in (0.25, 1.0)]
+_MIN_RISE = 1e-9  # smallest range of a curve, in standard deviations of the opinions; below, the fit failed
+# Relative decrease of the error at which the fit ends. If the best curve is an exponential, b1 grows without end while
+# the error decreases by less than this.
+_TOLERANCE = 1e-6
+_MAX_EVALUATIONS = 1000
+_EPS = 1e-12  # smallest absolute width of the logistic function, against division by 0
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted logistic.
+    """A fitted logistic function.
 
     Attributes:
-        parameters: b1 to b4, or to b5 with the root of b4; on scores and opinions of mean 0 and deviation 1.
+        parameters: b1 to b4, or b1 to b5 with the square root of b4, for scores and opinions with mean 0 and standard
+            deviation 1.
         centre: Means of the scores and of the opinions.
-        scale: Their deviations.
-        falls: Whether the curve falls where the scores rise.
+        scale: Standard deviations of the scores and of the opinions.
+        falls: Whether the function decreases with the score.
     """
 
     parameters: Floats
@@ -36,32 +39,35 @@ class Fit:
     falls: bool
 
     def __call__(self, x: Floats) -> Floats:
-        """Foretell the opinions of scores, in the opinions' units."""
+        """Predict the opinions for scores, in the units of the opinions."""
         z = (x - self.centre[0]) / self.scale[0]
-        fitted: Floats = self.centre[1] + self.scale[1] * _CURVES[len(self.parameters)](self.parameters, z)
+        fitted: Floats = self.centre[1] + self.scale[1] * _FUNCTIONS[len(self.parameters)](self.parameters, z)
         return fitted
 
 
 def fit_logistic(
     x: Floats, y: Floats, parameters: int, *, weights: Floats | None = None, start: Fit | None = None
 ) -> Fit | None:
-    r"""Fit a logistic by least squares.
+    r"""Fit a logistic function by least squares.
 
-    With 4 parameters :math:`(b_1 - b_2) / (1 + e^{-(x - b_3) / b_4}) + b_2`, which is monotone; with 5
-    :math:`b_1 (1/2 - 1 / (1 + e^{b_2 (x - b_3)})) + b_4 x + b_5`, where the straight term is held to rise or fall with
-    the other, so that this is monotone too (H. R. Sheikh, M. F. Sabir, A. C. Bovik, IEEE TIP 15(11), 2006; ITU-T
-    P.1401). Levenberg-Marquardt from six starts, the best is taken.
+    With 4 parameters the function is :math:`(b_1 - b_2) / (1 + e^{-(x - b_3) / b_4}) + b_2`, which is monotone. With 5
+    parameters it is :math:`b_1 (1/2 - 1 / (1 + e^{b_2 (x - b_3)})) + b_4 x + b_5`. Here the sign of the slope b4 is
+    constrained to the direction of the other term, so that this function is monotone too. The Levenberg-Marquardt
+    method starts from six points, and the solution with the smallest error is used.
+
+    Source: H. R. Sheikh, M. F. Sabir, A. C. Bovik, IEEE Transactions on Image Processing 15(11), 2006; ITU-T P.1401.
 
     Args:
-        x: (n,) scores.
-        y: (n,) opinions.
+        x: (n,), scores.
+        y: (n,), opinions.
         parameters: 4 or 5.
-        weights: (n,), how often each row counts; once, unless given.
-        start: The fit of a similar sample, as the one start; where this sample leans the other way it is no start.
+        weights: (n,), number of times that each row counts. Default: once.
+        start: The fit of a similar sample, used as the only starting point. It is ignored if this sample has the
+            opposite direction. Default: None.
 
     Returns:
-        The fit, or None where none was found: no more rows than parameters, constant or infinite scores, no start that
-        came to rest, a curve without a rise or fall.
+        The fit, or None if it failed: the number of rows does not exceed the number of parameters, scores or opinions
+        are constant or infinite, no start converged, or the function is constant.
 
     Example:
         >>> x = np.linspace(-3, 3, 50)
@@ -70,8 +76,8 @@ def fit_logistic(
         True
     """
     w = np.ones_like(x) if weights is None else weights
-    seen = w > 0
-    if seen.sum() <= parameters or not (np.isfinite(x[seen]).all() and np.isfinite(y[seen]).all()):
+    counted = w > 0
+    if counted.sum() <= parameters or not (np.isfinite(x[counted]).all() and np.isfinite(y[counted]).all()):
         return None
     if start is None:
         centre = float(np.average(x, weights=w)), float(np.average(y, weights=w))
@@ -81,11 +87,11 @@ def fit_logistic(
         )
     else:
         centre, scale = start.centre, start.scale
-    if not min(scale) > 0 or np.ptp(x[seen]) == 0:
+    if not all(0 < deviation < math.inf for deviation in scale) or np.ptp(x[counted]) == 0:
         return None
-    x_unit, y_unit = (x[seen] - centre[0]) / scale[0], (y[seen] - centre[1]) / scale[1]
-    root, curve, slope = np.sqrt(w[seen]), _CURVES[parameters], _SLOPES[parameters]
-    rises = 1.0 if (w[seen] * x_unit * y_unit).sum() >= 0 else -1.0
+    x_unit, y_unit = (x[counted] - centre[0]) / scale[0], (y[counted] - centre[1]) / scale[1]
+    root, function, jacobian = np.sqrt(w[counted]), _FUNCTIONS[parameters], _JACOBIANS[parameters]
+    rises = 1.0 if (w[counted] * x_unit * y_unit).sum() >= 0 else -1.0
     if start is not None and start.falls == (rises < 0):
         starts = [start.parameters]
     else:
@@ -93,21 +99,20 @@ def fit_logistic(
     ends = np.array([x_unit.min(), x_unit.max()])
     best: tuple[float, Floats, float] | None = None
     for first in starts:
-        with np.errstate(over="ignore"):  # in the covariance, which nobody asked for
-            found, _, info, _, status = leastsq(  # type: ignore[no-untyped-call]
-                lambda b: root * (curve(b, x_unit) - y_unit),
-                first,
-                Dfun=lambda b: slope(b, x_unit) * root,
-                col_deriv=True,
-                full_output=True,
-                ftol=_AT_REST,
-                maxfev=_MOST_STEPS,
-            )
-        cost = float((info["fvec"] ** 2).sum())
-        if status not in _CONVERGED or not math.isfinite(cost) or (best is not None and cost >= best[0]):
+        solution = least_squares(  # type: ignore[operator]  # mypy takes it for the module of the same name
+            lambda b: root * (function(b, x_unit) - y_unit),
+            first,
+            jac=lambda b: (jacobian(b, x_unit) * root).T,
+            method="lm",
+            x_scale="jac",
+            ftol=_TOLERANCE,
+            max_nfev=_MAX_EVALUATIONS,
+        )
+        found, cost = solution.x, float(solution.cost)
+        if not solution.success or not math.isfinite(cost) or (best is not None and cost >= best[0]):
             continue
-        low, high = curve(found, ends)
-        if abs(high - low) > _FLAT:
+        low, high = function(found, ends)
+        if abs(high - low) > _MIN_RISE:
             best = cost, found, float(high - low)
     return None if best is None else Fit(best[1], centre, scale, falls=best[2] < 0)
 
@@ -115,8 +120,8 @@ def fit_logistic(
 def _starts(x: Floats, y: Floats, rises: float, parameters: int) -> list[Floats]:
     low, high = y.min(), y.max()
     made = []
-    for place, width in _STARTS:
-        middle = np.quantile(x, place)
+    for quantile, width in _STARTS:
+        middle = np.quantile(x, quantile)
         if parameters == 4:
             made.append(np.array([high, low, middle, rises * width]))
         else:
@@ -124,34 +129,34 @@ def _starts(x: Floats, y: Floats, rises: float, parameters: int) -> list[Floats]
     return made
 
 
-def _four(b: Floats, x: Floats) -> Floats:
-    curve: Floats = (b[0] - b[1]) * expit((x - b[2]) / _away_from_0(b[3])) + b[1]
+def _logistic4(b: Floats, x: Floats) -> Floats:
+    curve: Floats = (b[0] - b[1]) * expit((x - b[2]) / _nonzero(b[3])) + b[1]
     return curve
 
 
-def _four_slopes(b: Floats, x: Floats) -> Floats:
-    width = _away_from_0(b[3])
+def _jacobian4(b: Floats, x: Floats) -> Floats:
+    width = _nonzero(b[3])
     z = (x - b[2]) / width
     rise = expit(z)
     bell = (b[0] - b[1]) * rise * (1 - rise) / width
     return np.stack([rise, 1 - rise, -bell, -bell * z])
 
 
-def _five(b: Floats, x: Floats) -> Floats:
-    """The straight term's slope is the square of its parameter, with the sign of the other term."""
+def _logistic5(b: Floats, x: Floats) -> Floats:
+    """The slope of the linear term is the square of its parameter, with the sign of the other term."""
     curve: Floats = b[0] * (expit(b[1] * (x - b[2])) - 0.5) + np.sign(b[0] * b[1]) * b[3] ** 2 * x + b[4]
     return curve
 
 
-def _five_slopes(b: Floats, x: Floats) -> Floats:
+def _jacobian5(b: Floats, x: Floats) -> Floats:
     rise = expit(b[1] * (x - b[2]))
     bell = b[0] * rise * (1 - rise)
     return np.stack([rise - 0.5, bell * (x - b[2]), -bell * b[1], np.sign(b[0] * b[1]) * 2 * b[3] * x, np.ones_like(x)])
 
 
-def _away_from_0(width: float) -> float:
-    return width if abs(width) > 1e-12 else 1e-12
+def _nonzero(width: float) -> float:
+    return width if abs(width) > _EPS else _EPS
 
 
-_CURVES: dict[int, Callable[[Floats, Floats], Floats]] = {4: _four, 5: _five}
-_SLOPES: dict[int, Callable[[Floats, Floats], Floats]] = {4: _four_slopes, 5: _five_slopes}
+_FUNCTIONS: dict[int, Callable[[Floats, Floats], Floats]] = {4: _logistic4, 5: _logistic5}
+_JACOBIANS: dict[int, Callable[[Floats, Floats], Floats]] = {4: _jacobian4, 5: _jacobian5}

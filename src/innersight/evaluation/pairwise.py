@@ -1,4 +1,4 @@
-"""Two metrics on the same images: by how much one agrees better, and whether that could be chance."""
+"""Comparison of two metrics on the same images: differences of correlations, intervals and significance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from innersight.datasets.dataset import Direction
 from innersight.errors import ArgumentError
-from innersight.evaluation.agreement import LEAST_ROWS, Estimate, codes_of, estimate_of
+from innersight.evaluation.agreement import MIN_ROWS, Estimate, encode_names, make_estimate
 from innersight.evaluation.correlation import (
     CORRELATIONS,
     Counts,
@@ -22,52 +22,53 @@ from innersight.evaluation.correlation import (
     plcc_of_resamples,
     srcc_of_resamples,
 )
-from innersight.evaluation.correlation_tests import Verdict, meng_rosenthal_rubin, williams
+from innersight.evaluation.correlation_tests import CorrelationTest, meng_rosenthal_rubin, williams
 
-_LEAST_FOR_TESTS = 4
+_MIN_ROWS_OF_TESTS = 4
 _TESTED = ("plcc", "srcc")
 
 
 @dataclass(frozen=True)
-class Difference:
-    """By how much the first metric agrees better with people than the second.
+class MetricComparison:
+    """The difference of the agreement of two metrics with opinions.
 
     Attributes:
-        first: Its name.
-        second: The other's.
-        rows: Rows that both scored.
-        by: PLCC, SRCC and KRCC of the first less those of the second, with 95 % intervals.
-        p_value: Of each, two-sided, from the resamples; None where there are none.
-        meng_rosenthal_rubin: Of PLCC and SRCC, see `meng_rosenthal_rubin`; it takes rows for independent.
-        williams: Likewise, see `williams`.
+        first: Name of the first metric.
+        second: Name of the second metric.
+        rows: Number of rows with a score of all metrics.
+        difference: PLCC, SRCC and KRCC of the first metric minus those of the second, with 95 % intervals.
+        p_value: Two-sided p-values of these differences by the bootstrap. None without resamples.
+        meng_rosenthal_rubin: Tests of PLCC and SRCC, see `meng_rosenthal_rubin`. They assume independent rows. None if
+            not defined.
+        williams: Tests of PLCC and SRCC, see `williams`. They assume independent rows. None if not defined.
     """
 
     first: str
     second: str
     rows: int
-    by: Mapping[str, Estimate]
+    difference: Mapping[str, Estimate]
     p_value: Mapping[str, float | None]
-    meng_rosenthal_rubin: Mapping[str, Verdict | None]
-    williams: Mapping[str, Verdict | None]
+    meng_rosenthal_rubin: Mapping[str, CorrelationTest | None]
+    williams: Mapping[str, CorrelationTest | None]
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything in JSON types."""
+        """Return the comparison in JSON types."""
 
-        def plain(verdicts: Mapping[str, Verdict | None]) -> dict[str, dict[str, float] | None]:
-            return {name: None if verdict is None else dict(vars(verdict)) for name, verdict in verdicts.items()}
+        def to_plain(tests: Mapping[str, CorrelationTest | None]) -> dict[str, dict[str, float] | None]:
+            return {name: None if test is None else dict(vars(test)) for name, test in tests.items()}
 
         return {
             "first": self.first,
             "second": self.second,
             "rows": self.rows,
-            "by": {name: dict(vars(estimate)) for name, estimate in self.by.items()},
+            "difference": {name: dict(vars(estimate)) for name, estimate in self.difference.items()},
             "p_value": dict(self.p_value),
-            "meng_rosenthal_rubin": plain(self.meng_rosenthal_rubin),
-            "williams": plain(self.williams),
+            "meng_rosenthal_rubin": to_plain(self.meng_rosenthal_rubin),
+            "williams": to_plain(self.williams),
         }
 
 
-def compare(
+def compare_metrics(
     scores: Mapping[str, Sequence[float | None]],
     opinions: Sequence[float],
     *,
@@ -76,70 +77,76 @@ def compare(
     references: Sequence[str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
-) -> list[Difference]:
-    r"""Compare every two metrics on the rows that all of them scored.
+) -> list[MetricComparison]:
+    r"""Compare each two metrics on the rows that have a score of all metrics.
 
-    Both correlations are computed on the same resamples of whole references; the interval of their difference is its
-    percentiles, and with b of B differences at most 0 and c at least 0, :math:`p = 2 (\min(b, c) + 1) / (B + 1)`, at
-    most 1 (A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 4.2).
+    The correlations of both metrics are computed on the same bootstrap resamples of references. The 95 % interval of
+    their difference is given by the percentiles 2.5 and 97.5. Let b of B differences be at most 0 and c at least 0. The
+    two-sided p-value is :math:`\min(1, 2 (\min(b, c) + 1) / (B + 1))`.
+
+    Source: A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 4.2.
 
     Args:
-        scores: By metric, one a row; None where there is none.
-        opinions: One a row.
-        opinion_direction: Of opinions.
-        score_directions: By metric.
-        references: The reference of each row; without them rows are resampled.
-        resamples: B; 0 for no intervals.
-        seed: Of the resamples.
+        scores: Scores by the name of the metric, one per row. None or nan if there is none.
+        opinions: One opinion per row.
+        opinion_direction: Whether higher or lower opinions are better.
+        score_directions: Whether higher or lower scores are better, by the name of the metric.
+        references: Name of the reference image of each row. The bootstrap is over references, or over rows if
+            references are not given. Default: None.
+        resamples: Number of bootstrap resamples B. Default: 1000. 0 computes no intervals and p-values.
+        seed: Seed of the resamples. Default: 0.
 
     Returns:
-        One a pair of metrics, in the order of `scores`.
+        One comparison for each two metrics, in the order of `scores`.
 
     Raises:
-        ArgumentError: If fewer than 3 rows have all scores.
+        ArgumentError: If fewer than 3 rows have a score of all metrics.
 
     Example:
-        >>> (found,) = compare(
+        >>> (found,) = compare_metrics(
         ...     {"good": [1, 2, 3, 4, 5], "bad": [2, 1, 3, 5, 4]}, [5.0, 4.0, 3.0, 2.0, 1.0],
         ...     opinion_direction="higher-is-better", resamples=0,
         ...     score_directions={"good": "lower-is-better", "bad": "lower-is-better"})
-        >>> round(found.by["srcc"].value, 2)
+        >>> round(found.difference["srcc"].value, 2)
         0.2
     """
     columns = {name: np.array([math.nan if x is None else x for x in column], float) for name, column in scores.items()}
     y = np.array(opinions, float)
     kept = np.isfinite(y) & ~np.logical_or.reduce([np.isnan(column) for column in columns.values()])
-    if kept.sum() < LEAST_ROWS:
+    if kept.sum() < MIN_ROWS:
         raise ArgumentError(
-            f"To compare metrics there must be at least {LEAST_ROWS} rows that all of them scored, but there are "
-            f"{kept.sum()} of {len(y)}."
+            f"There must be at least {MIN_ROWS} rows with a score of each metric and an opinion, but there are "
+            f"{kept.sum()} of {len(y)}. Add rows, or leave out a metric."
         )
     y = y[kept] * (1 if opinion_direction == "higher-is-better" else -1)
-    turned = {
+    signed = {
         name: column[kept] * (1 if score_directions[name] == "higher-is-better" else -1)
         for name, column in columns.items()
     }
-    codes = np.arange(len(y)) if references is None else codes_of(references, kept)
+    codes = np.arange(len(y)) if references is None else encode_names(references, kept)
     counts = draw_resamples(int(codes.max()) + 1, resamples, seed)
-    values = {name: {stat: function(x, y) for stat, function in CORRELATIONS.items()} for name, x in turned.items()}
-    draws = {name: _draws(x, y, codes, counts) for name, x in turned.items()}
+    values = {name: {stat: function(x, y) for stat, function in CORRELATIONS.items()} for name, x in signed.items()}
+    draws = {name: _correlations_of_resamples(x, y, codes, counts) for name, x in signed.items()}
     found = []
     for first, second in combinations(scores, 2):
-        by, p_value = {}, {}
+        difference, p_value = {}, {}
         for stat in CORRELATIONS:
             drawn = draws[first][stat] - draws[second][stat]
-            by[stat] = estimate_of(values[first][stat] - values[second][stat], drawn)
-            p_value[stat] = _two_sided(drawn) if by[stat].low is not None else None
-        between = {stat: CORRELATIONS[stat](turned[first], turned[second]) for stat in _TESTED}
-        verdicts = [
-            {stat: _tested(test, values[first][stat], values[second][stat], between[stat], len(y)) for stat in _TESTED}
+            difference[stat] = make_estimate(values[first][stat] - values[second][stat], drawn)
+            p_value[stat] = _two_sided_p(drawn) if difference[stat].low is not None else None
+        between = {stat: CORRELATIONS[stat](signed[first], signed[second]) for stat in _TESTED}
+        tests = [
+            {
+                stat: _run_test(test, values[first][stat], values[second][stat], between[stat], len(y))
+                for stat in _TESTED
+            }
             for test in (meng_rosenthal_rubin, williams)
         ]
-        found.append(Difference(first, second, len(y), by, p_value, *verdicts))
+        found.append(MetricComparison(first, second, len(y), difference, p_value, *tests))
     return found
 
 
-def _draws(x: Floats, y: Floats, codes: Counts, counts: Floats) -> dict[str, Floats]:
+def _correlations_of_resamples(x: Floats, y: Floats, codes: Counts, counts: Floats) -> dict[str, Floats]:
     weights = counts[:, codes]
     return {
         "plcc": plcc_of_resamples(x, y, weights),
@@ -148,14 +155,14 @@ def _draws(x: Floats, y: Floats, codes: Counts, counts: Floats) -> dict[str, Flo
     }
 
 
-def _two_sided(drawn: Floats) -> float:
+def _two_sided_p(drawn: Floats) -> float:
     drawn = drawn[np.isfinite(drawn)]
-    rarer = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    return min(1.0, 2 * (rarer + 1) / (len(drawn) + 1))
+    fewer = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    return min(1.0, 2 * (fewer + 1) / (len(drawn) + 1))
 
 
-def _tested(test: Any, first: float, second: float, between: float, rows: int) -> Verdict | None:
-    if rows < _LEAST_FOR_TESTS or not all(-1 < value < 1 for value in (first, second, between)):
+def _run_test(test: Any, first: float, second: float, between: float, rows: int) -> CorrelationTest | None:
+    if rows < _MIN_ROWS_OF_TESTS or not all(-1 < value < 1 for value in (first, second, between)):
         return None
-    verdict: Verdict = test(first, second, between, rows)
-    return verdict
+    result: CorrelationTest = test(first, second, between, rows)
+    return result
