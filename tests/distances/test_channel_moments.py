@@ -1,4 +1,4 @@
-"""Spread compares the channels' moments over positions, and knows nothing else."""
+"""The distance of channel moments depends on the central moments over positions only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import moment
 
 from innersight.distances.channel_moments import ORDERS, channel_moments
+from innersight.errors import ArgumentError
 
 TOKENS, MAPS = (3, 11, 5), (3, 5, 4, 6)
 SHAPES = pytest.mark.parametrize("shape", [TOKENS, MAPS])
@@ -70,3 +71,9 @@ def test_equal_and_empty_features_give_zero_and_a_zero_gradient(shape: tuple[int
 def test_gradients_are_right(shape: tuple[int, ...], order: int) -> None:
     r, d = pair(shape)
     assert torch.autograd.gradcheck(channel_moments, (r.requires_grad_(), d.requires_grad_(), order))
+
+
+@pytest.mark.parametrize("order", [0, 1, 3, 16, "4", None])
+def test_another_order_is_refused(order: object) -> None:
+    with pytest.raises(ArgumentError, match=r"`order` must be one of \(2, 4, 8\), but got"):
+        channel_moments(*pair(TOKENS), order)

@@ -1,4 +1,4 @@
-"""Tint minds colours that are nowhere near in the other image, and nothing else."""
+"""The chroma-range distance responds to chroma outside the range around its position in the other image."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ SQUARED: list[tuple[str, Distance, tuple[int, ...]]] = [
 ]
 SEEDS = st.integers(0, 2**31)
 # 10 to the power; None makes the channel zero.
-EXPONENTS = st.lists(st.one_of(st.none(), st.integers(-20, 20)), min_size=8, max_size=8)
+EXPONENTS = st.lists(st.one_of(st.none(), st.integers(-40, 35)), min_size=8, max_size=8)
 MILD = st.lists(st.one_of(st.none(), st.integers(-20, 3)), min_size=8, max_size=8)
 KINDS = st.sampled_from(["other", "nearly equal", "constant"])
 
@@ -60,11 +60,13 @@ def pair(shape: tuple[int, ...], seed: int, exponents: list[int | None], kind: s
     return [(first * scales).requires_grad_(), (second * scales.roll(seed % 2, 0)).requires_grad_()]
 
 
-def gradients(function: Distance, inputs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-    """Return the gradients with respect to both inputs, or None if the value is not finite."""
-    value = function(*inputs)
-    return list(torch.autograd.grad(value.sum(), inputs)) if torch.isfinite(value).all() else None
+def gradients(function: Distance, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the gradients with respect to both inputs."""
+    return list(torch.autograd.grad(function(*inputs).sum(), inputs))
 
+
+UNBOUNDED = (l2, swd)
+"""Distances in squared units of the features. Their values exceed the largest float where the squares do."""
 
 EVERY = pytest.mark.parametrize(("function", "shape"), [pytest.param(f, s, id=n) for n, f, s in SCALE_FREE + SQUARED])
 
@@ -75,8 +77,11 @@ EVERY = pytest.mark.parametrize(("function", "shape"), [pytest.param(f, s, id=n)
 def test_the_gradient_is_finite_fault_25(
     function: Distance, shape: tuple[int, ...], seed: int, exponents: list[int | None], kind: str
 ) -> None:
-    found = gradients(function, pair(shape, seed, exponents, kind))
-    assert found is None or all(torch.isfinite(gradient).all() for gradient in found)
+    inputs = pair(shape, seed, exponents, kind)
+    value = function(*inputs)
+    assert not value.isnan().any()
+    assert torch.isfinite(value).all() or function in UNBOUNDED
+    assert all(torch.isfinite(gradient).all() for gradient in gradients(function, inputs))
 
 
 @EVERY
@@ -85,22 +90,21 @@ def test_the_gradient_is_finite_fault_25(
 def test_the_gradient_is_of_sensible_size_fault_25(
     function: Distance, shape: tuple[int, ...], seed: int, exponents: list[int | None], kind: str
 ) -> None:
-    found = gradients(function, pair(shape, seed, exponents, kind))
-    assert found is not None  # features of up to a thousand have a finite distance
+    inputs = pair(shape, seed, exponents, kind)
+    assert torch.isfinite(function(*inputs)).all()
+    found = gradients(function, inputs)
     assert max(gradient.abs().max().item() for gradient in found) < 1e8
 
 
 @EVERY
-@pytest.mark.parametrize("scale", [0.0, 1e-20, 1e-12, 1e-6, 1.0, 1e6, 1e15])
+@pytest.mark.parametrize("scale", [0.0, 1e-40, 1e-20, 1e-12, 1e-6, 1.0, 1e6, 1e15, 1e20, 1e25, 1e35])
 def test_equal_features_give_zero_and_a_zero_gradient_fault_25(
     function: Distance, shape: tuple[int, ...], scale: float
 ) -> None:
     features = scale * torch.randn(shape, generator=torch.Generator().manual_seed(0))
     inputs = [features.clone().requires_grad_() for _ in range(2)]
     assert (function(*inputs) == 0).all()
-    found = gradients(function, inputs)
-    assert found is not None
-    assert all((gradient == 0).all() for gradient in found)
+    assert all((gradient == 0).all() for gradient in gradients(function, inputs))
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -123,9 +127,7 @@ def test_a_weak_channel_beside_a_strong_one_fault_25(order: int, seed: int, expo
 def test_zero_features_have_a_sensible_gradient_fault_25(function: Distance, shape: tuple[int, ...]) -> None:
     inputs = [torch.zeros(shape, requires_grad=True), torch.ones(shape, requires_grad=True)]
     for ordered in (inputs, inputs[::-1]):
-        found = gradients(function, ordered)
-        assert found is not None
-        assert max(gradient.abs().max().item() for gradient in found) < 100
+        assert max(gradient.abs().max().item() for gradient in gradients(function, ordered)) < 100
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e20, 1e30])
@@ -151,3 +153,53 @@ def test_the_cosine_keeps_its_value_at_every_scale_fault_25(seed: int, exponent:
     first, second = (x.detach() for x in pair(TOKENS, seed, [0] * 8, "other"))
     expected = cosine(first.double(), second.double()).float()
     torch.testing.assert_close(cosine(10.0**exponent * first, second), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6, 1e7, 1e15, 1e20, 1e30, 1e35])
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [(chroma_range, MAPS), (skld, STACK), (jsd, STACK), (wsd, STACK)],
+    ids=["chroma_range", "skld", "jsd", "wsd"],
+)
+@pytest.mark.parametrize("kind", ["other", "constant"])
+def test_the_value_and_the_gradient_are_those_of_double_precision_at_every_scale_fault_25(
+    function: Distance, shape: tuple[int, ...], scale: float, kind: str
+) -> None:
+    inputs = [(scale * x.detach()).requires_grad_() for x in pair(shape, 1, [0] * 8, kind)]
+    exact = [x.detach().double().requires_grad_() for x in inputs]  # the squares fit there
+    torch.testing.assert_close(function(*inputs).double(), function(*exact), rtol=1e-4, atol=1e-6)
+    for found, expected in zip(gradients(function, inputs), gradients(function, exact), strict=True):
+        largest = expected.abs().max().item()
+        torch.testing.assert_close(found.double(), expected, rtol=1e-2, atol=max(1e-3 * largest, 1e-30))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e15, 1e18, 1e20, 1e30, 1e37])
+@pytest.mark.parametrize(("shape", "axis"), [(TOKENS, -1), (MAPS, 1)])
+def test_l2_is_infinite_only_beyond_the_largest_float_and_its_gradient_is_right_fault_25(
+    scale: float, shape: tuple[int, ...], axis: int
+) -> None:
+    inputs = [(scale * x.detach()).requires_grad_() for x in pair(shape, 0, [0] * 8, "other")]
+    difference = inputs[1].detach().double() - inputs[0].detach().double()
+    expected = difference.square().sum(axis)
+    fits = expected < torch.finfo(torch.float32).max
+    found = l2(*inputs)
+    torch.testing.assert_close(found[fits].double(), expected[fits] / shape[axis], rtol=1e-5, atol=0)
+    assert (found[~fits] == torch.inf).all()
+    slopes = gradients(l2, inputs)
+    for slope, sign in zip(slopes, (-2, 2), strict=True):
+        torch.testing.assert_close(slope.double(), sign * difference / shape[axis], rtol=1e-5, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e15, 1e18, 1e20, 1e30, 1e36])
+def test_swd_is_infinite_only_beyond_the_largest_float_and_its_gradient_is_right_fault_25(scale: float) -> None:
+    inputs = [(scale * x.detach()).requires_grad_() for x in pair(STACK, 0, [0] * 8, "other")]
+    unscaled = [(x.detach().double() / scale).requires_grad_() for x in inputs]
+    expected = swd(*unscaled) * scale**2
+    found = swd(*inputs)
+    if expected.max() < torch.finfo(torch.float32).max:
+        torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=0)
+    else:
+        assert (found == torch.inf).all()
+    for slope, exact in zip(gradients(swd, inputs), gradients(swd, unscaled), strict=True):
+        # The order of nearly equal projections can differ between the two precisions.
+        torch.testing.assert_close(slope.double().norm() / scale, exact.norm(), rtol=1e-3, atol=0)

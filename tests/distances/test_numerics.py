@@ -1,10 +1,11 @@
-"""Roots keep a usable gradient at zero."""
+"""Roots have a gradient of zero at zero, and units leave ordinary values as they are."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from innersight.distances.numerics import safe_pow
+from innersight.distances.numerics import LARGE, large_value_unit, safe_pow
 
 
 def test_values_and_slopes() -> None:
@@ -14,9 +15,27 @@ def test_values_and_slopes() -> None:
     torch.testing.assert_close(x.grad, torch.tensor([0.0, 0.0, 0.25 * 16**-0.75]))
 
 
-def test_nan_is_never_taken_for_identity() -> None:
+def test_nan_stays_nan() -> None:
     assert torch.isnan(safe_pow(torch.tensor([float("nan")]), 0.25)).all()
 
 
 def test_gradient_is_right_above_zero() -> None:
-    assert torch.autograd.gradcheck(lambda x: safe_pow(x, 0.25), torch.rand(5, dtype=torch.float64).requires_grad_())
+    values = torch.linspace(
+        0.1, 1, 5, dtype=torch.float64
+    )  # near zero the finite difference of gradcheck is too coarse
+    assert torch.autograd.gradcheck(lambda x: safe_pow(x, 0.25), values.requires_grad_())
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e-40, 1.0, 255.0, LARGE])
+def test_the_unit_of_values_of_up_to_a_million_is_exactly_one_fault_25(largest: float) -> None:
+    values = torch.linspace(-largest, largest, 24).view(2, 3, 4)
+    assert torch.equal(large_value_unit(values, values / 2), torch.ones(2, 1, 1))
+
+
+@pytest.mark.parametrize("largest", [2e6, 1e20, 3e38])
+def test_the_unit_of_large_values_is_that_of_each_sample_fault_25(largest: float) -> None:
+    values = torch.stack((torch.full((3, 4), -largest), torch.ones(3, 4)))
+    unit = large_value_unit(values / 2, values)
+    torch.testing.assert_close(unit.flatten(), torch.tensor([largest / LARGE, 1.0]))
+    assert torch.isfinite((values / unit).square().sum())
+    assert not unit.requires_grad

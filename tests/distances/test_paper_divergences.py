@@ -98,7 +98,7 @@ def test_fold_rounds_the_token_count_half_to_even(tokens: int, target: int) -> N
 @pytest.mark.parametrize("shape", [(1, 2, 4, 64), (1, 1, 8, 4)])
 @pytest.mark.parametrize("function", [skld, jsd, wsd])
 def test_a_stack_that_cannot_be_folded_is_refused(function, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ArgumentError, match=r"at least 5 tokens, and 64 to divide .* but got \d x \d x \d+"):
+    with pytest.raises(ArgumentError, match=r"at least 5 tokens, .* must be a multiple of 64, but got \d x \d x \d+"):
         function(torch.randn(shape), torch.randn(shape))
 
 

@@ -1,1 +1,1 @@
-"""Parameter-free distances: pure, batched, differentiable functions on features, and one registry of their names."""
+"""Parameter-free distances: pure, batched, differentiable functions of features, and the table of their names."""

@@ -1,4 +1,4 @@
-"""A distance that knows no positions: how much each channel varies over the image."""
+"""A distance of the central moments of each channel over positions."""
 
 from __future__ import annotations
 
@@ -8,48 +8,54 @@ import torch
 
 from innersight.distances.numerics import safe_pow
 from innersight.distances.pointwise import EPS
+from innersight.errors import ArgumentError
 
 ORDERS = (2, 4, 8)
-"""Orders of moment there are: powers of two, for repeated squaring is many times as fast as a power."""
+"""The allowed orders. They are powers of two, since repeated squaring is many times as fast as a power."""
 
-_LEAST_UNIT = math.sqrt(EPS)
+_EPS_UNIT = math.sqrt(EPS)
+"""Lower bound of the unit that features are divided by. Its square is the lower bound of the energy."""
 
 _WEAK = 2.0**-10
-"""The share of the strongest channel's largest value below which a channel is scaled up."""
+"""A channel whose largest value is below this share of the largest one is scaled up before the powers."""
 
 
 def channel_moments(reference: torch.Tensor, distorted: torch.Tensor, order: int = 2) -> torch.Tensor:
-    r"""Squared difference of the channels' central moments over positions, relative to the moments themselves.
+    r"""Compute the squared difference of the central moments of the channels, relative to the moments themselves.
 
     .. math:: s(r, d) = \frac{2 \sum_c \left( m_c(d) - m_c(r) \right)^2}{\sum_c \left( m_c(r)^2 + m_c(d)^2 \right)},
         \quad m_c(x) = \left( \frac{1}{P} \sum_{p=1}^{P} (x_{pc} - \bar{x}_c)^k \right)^{1/k}
 
-    With order k = 2 the moments are standard deviations; a higher order listens to the few positions that stand out
-    most, as people do. Blind to where things are: a shifted texture costs nothing, a blurred or noisier one does.
-    Symmetric and scale-free. The deviation is one of the order-free statistics of Ding et al. (DISTS, 2020), here
-    without weights and per layer instead of per channel.
+    The moments of order k = 2 are standard deviations. Higher orders weight outliers more. The distance does not depend
+    on positions: a shift of a texture does not change it, but blur and noise do. It is symmetric and scale-free. DISTS
+    (Ding et al., 2020) compares standard deviations too, but with learned weights and for each channel on its own.
 
     Args:
         reference: (N, T, D) tokens or (N, C, H, W) maps.
-        distorted: The same shape.
-        order: k, of `ORDERS`.
+        distorted: A tensor of the same shape.
+        order: k, one of `ORDERS`. Default: 2.
 
     Returns:
-        (N,), from 0 to 2. A sum of squared moments below 1e-12 is taken for 1e-12, which bounds the gradient.
+        (N,), from 0 to 2. A sum of squared moments below 1e-12 is replaced by 1e-12, which bounds the gradient.
+
+    Raises:
+        ArgumentError: If `order` is not one of `ORDERS`.
 
     Example:
         >>> x = torch.rand(1, 6, 4)
         >>> channel_moments(x, x.roll(1, dims=1)) < 1e-9, channel_moments(x, 0 * x), channel_moments(x, 3 * x, order=8)
         (tensor([True]), tensor([2.]), tensor([0.8000]))
     """
+    if order not in ORDERS:
+        raise ArgumentError(f"Argument `order` must be one of {ORDERS}, but got {order!r}.")
     over = (2, 3) if reference.ndim == 4 else (1,)
     r, d = (features - features.mean(over, keepdim=True) for features in (reference, distorted))
-    # A common unit, of no effect on the ratio, keeps the squares within the range of a float.
+    # A common unit keeps the powers within the range of a float. It cancels in the ratio.
     peaks = [centred.detach().abs().amax(over, keepdim=True) for centred in (r, d)]
-    unit = torch.maximum(*peaks).flatten(1).amax(1).clamp(min=_LEAST_UNIT).view(-1, *[1] * (reference.ndim - 1))
+    unit = torch.maximum(*peaks).flatten(1).amax(1).clamp(min=_EPS_UNIT).view(-1, *[1] * (reference.ndim - 1))
     r, d = (_moments(centred, peak, unit, over, order) for centred, peak in zip((r, d), peaks, strict=True))
-    # The least energy, in this unit: for tiny features the gradient is bounded too.
-    least = (_LEAST_UNIT / unit).square().flatten()
+    # The lower bound of the energy, in this unit. It bounds the gradient for tiny features.
+    least = (_EPS_UNIT / unit).square().flatten()
     own = torch.maximum(r.square().sum(1) + d.square().sum(1), least)
     return 2 * (d - r).square().sum(1) / own
 
@@ -57,11 +63,13 @@ def channel_moments(reference: torch.Tensor, distorted: torch.Tensor, order: int
 def _moments(
     centred: torch.Tensor, peak: torch.Tensor, unit: torch.Tensor, over: tuple[int, ...], order: int
 ) -> torch.Tensor:
-    """Compute the roots of the channels' moments in a unit, (N, channels); `peak` is each channel's largest value."""
+    """Compute the roots of the moments in a unit, (N, channels). `peak` is the largest value of each channel."""
     # In the common unit the powers of a weak channel underflow, and the slope of their root is infinite. A channel
-    # weaker than `_WEAK` is scaled up, so that its largest value is `_WEAK`. The others keep the common unit.
-    scale = (peak / unit).clamp(max=_WEAK) / _WEAK
-    powers = centred / (unit * scale).clamp(min=torch.finfo(centred.dtype).tiny)
+    # weaker than `_WEAK` is scaled up, so that its largest value is `_WEAK`. The others keep the common unit. The lower
+    # bounds prevent a division by zero.
+    tiny = torch.finfo(centred.dtype).tiny
+    scale = ((peak / unit).clamp(max=_WEAK) / _WEAK).clamp(min=tiny)
+    powers = centred / (unit * scale).clamp(min=tiny)
     for _ in range(order.bit_length() - 1):
         powers = powers.square()
     return safe_pow(powers.mean(over), 1 / order) * scale.squeeze(over)

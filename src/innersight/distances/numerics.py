@@ -1,21 +1,46 @@
-"""Roots whose gradient at exactly zero is zero: identical images must give 0 and a usable gradient, never NaN."""
+"""Roots with a gradient of zero at zero, and units that prevent the overflow of squares."""
 
 from __future__ import annotations
 
 import torch
 
+LARGE = 1e6
+"""Values above this are divided by a unit before they are squared. The square of a float32 overflows at 1.8e19."""
+
+
+def large_value_unit(*tensors: torch.Tensor) -> torch.Tensor:
+    r"""Compute a unit for each sample that keeps the squares of large values within the range of a float.
+
+    .. math:: u_n = \max(1,\ 10^{-6} \max_i |x_{ni}|)
+
+    It is exactly 1 for values of up to a million, so that a division by it does not change them. Its gradient is zero.
+
+    Args:
+        *tensors: Tensors of one shape (N, ...). The maximum is over all of them.
+
+    Returns:
+        (N, 1, ..., 1), from 1.
+
+    Example:
+        >>> large_value_unit(torch.tensor([[0.5, -3.0], [4e6, 0.0]])).flatten()
+        tensor([1., 4.])
+    """
+    largest = torch.stack([x.detach().abs().flatten(1).amax(1) for x in tensors]).amax(0)
+    return largest.clamp(min=LARGE).div(LARGE).view(-1, *[1] * (tensors[0].ndim - 1))
+
 
 def safe_pow(values: torch.Tensor, exponent: float) -> torch.Tensor:
     r"""Compute :math:`x^p` for :math:`x > 0`, and 0 with gradient 0 for :math:`x \le 0`.
 
-    For :math:`p < 1` the plain power has an infinite slope at 0, which times a zero inner gradient is NaN.
+    For :math:`p < 1` the plain power has an infinite slope at 0. With an inner gradient of zero, the product is NaN.
+    Identical images have values of zero here, and need a gradient of zero.
 
     Args:
-        values: Any shape.
+        values: x, of any shape.
         exponent: p.
 
     Returns:
-        The same shape.
+        A tensor of the same shape. NaN stays NaN.
 
     Example:
         >>> x = torch.tensor([0.0, 4.0], requires_grad=True)
@@ -23,6 +48,6 @@ def safe_pow(values: torch.Tensor, exponent: float) -> torch.Tensor:
         >>> x.grad
         tensor([0.0000, 0.2500])
     """
-    flat = values <= 0  # NaN is not: it stays NaN, and is never taken for identity
-    # The inner `where` keeps the slope of the branch not taken finite, as 0 * inf would still be NaN.
+    flat = values <= 0  # False for NaN
+    # The inner `where` keeps the slope of the unused branch finite, since 0 * inf is NaN.
     return torch.where(flat, 0.0, torch.where(flat, 1.0, values).pow(exponent))

@@ -1,23 +1,21 @@
-"""Distances that compare each position with the same position: l2, relative l2, cosine.
+"""Distances between the features at equal positions of one layer: l2, relative l2 and cosine.
 
-One layer at a time. Tokens and embeddings are (N, T, D), maps are (N, C, H, W). The functions that give one number a
-position return (N, T) or (N, H, W); `cos_along_width` has no positions and returns (N,).
+Tokens and embeddings are (N, T, D), maps are (N, C, H, W). The functions return one value per position, (N, T) or
+(N, H, W), except `cos_along_width`, which returns (N,).
 """
 
 from __future__ import annotations
 
 import torch
 
+from innersight.distances.numerics import LARGE, large_value_unit
 from innersight.distances.registry import DISTANCES, Distance, Layerwise, Positional
 
 EPS = 1e-12
-"""The least a layer's energy is taken for: below that of any network, yet no square of a ratio overflows."""
+"""Lower bound of the energy of a layer, in a denominator. Layers of networks have far more."""
 
-_LARGE = 1e6
-"""Features above this are scaled down before they are squared: the square of a float32 overflows at 1.8e19."""
-
-_LEAST_LENGTH = 1e-6
-"""The least a vector's length is taken for, the root of `EPS`. It bounds the gradient of the cosine."""
+_EPS_LENGTH = 1e-6
+"""Lower bound of the length of a vector, the root of `EPS`. It bounds the gradient of the cosine."""
 
 
 def _channel_axis(features: torch.Tensor) -> int:
@@ -25,19 +23,19 @@ def _channel_axis(features: torch.Tensor) -> int:
 
 
 def l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-    r"""Squared difference, mean over channels, at each position.
+    r"""Compute the mean squared error over channels at each position.
 
     .. math:: l_2(r, d)_p = \frac{1}{D} \sum_c (d_{pc} - r_{pc})^2
 
-    A mean squared error, no root. Its mean over positions is the paper's l2 of the layer (Ghildyal et al., ICASSP
-    2025).
+    It has no root. Its mean over positions is the l2 of Ghildyal et al. (ICASSP 2025).
 
     Args:
         reference: (N, T, D) tokens or (N, C, H, W) maps.
-        distorted: The same shape.
+        distorted: A tensor of the same shape.
 
     Returns:
-        (N, T) or (N, H, W), from 0, in squared units of the features.
+        (N, T) or (N, H, W), from 0, in squared units of the features. The value is inf if the sum over channels exceeds
+        the largest float, in float32 for differences of about 1e18. The gradient is finite for features of up to 1e37.
 
     Example:
         >>> l2(torch.zeros(1, 2, 4), torch.tensor([[[1.0] * 4, [2.0] * 4]]))
@@ -47,7 +45,7 @@ def l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
 
 
 def energy(features: torch.Tensor) -> torch.Tensor:
-    """Sum the squares over channels, mean over positions: (N,), from 0."""
+    """Compute the mean over positions of the squared length of the channel vectors, (N,), from 0."""
     axes = tuple(range(1, features.ndim))
     positions = features[0].numel() // features.shape[_channel_axis(features)]
     norm: torch.Tensor = torch.linalg.vector_norm(features, dim=axes)
@@ -55,30 +53,27 @@ def energy(features: torch.Tensor) -> torch.Tensor:
 
 
 def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-    r"""Squared difference at each position, in units of the mean energy of both images in this layer.
+    r"""Compute the squared difference at each position, relative to the mean energy of both images in this layer.
 
     .. math:: \rho(r, d)_p = \frac{\sum_c (d_{pc} - r_{pc})^2}
         {\frac{1}{2P} \sum_{q=1}^{P} \sum_c \left( r_{qc}^2 + d_{qc}^2 \right)}
 
-    Scale-free: multiplying a layer by a constant changes nothing, so layers can be added. Symmetric; the mean over
-    positions is at most 4.
+    It is symmetric and scale-free: a common factor of both images does not change it, so the values of several layers
+    can be added. Its mean over positions is at most 4.
 
     Args:
-        reference: (N, T, D) tokens or (N, C, H, W) maps, P positions.
-        distorted: The same shape.
+        reference: (N, T, D) tokens or (N, C, H, W) maps with P positions.
+        distorted: A tensor of the same shape.
 
     Returns:
-        (N, T) or (N, H, W), from 0; 1 where the difference has as much energy as an image has on average; 0 where both
-        are 0 throughout.
+        (N, T) or (N, H, W), from 0. It is 1 if the squared difference equals the mean energy of the images, and 0 if
+        both are 0 everywhere. A mean energy below 1e-12 is replaced by 1e-12.
 
     Example:
         >>> relative_l2(torch.ones(1, 2, 4), torch.tensor([[[1.0] * 4, [3.0] * 4]]))
         tensor([[0.0000, 1.3333]])
     """
-    # A common unit, of no effect on the ratio, keeps the squares of large features within the range of a float.
-    # It is exactly 1 for features of up to a million.
-    largest = torch.maximum(*(x.detach().abs().flatten(1).amax(1) for x in (reference, distorted)))
-    unit = largest.clamp(min=_LARGE).div(_LARGE).view(-1, *[1] * (reference.ndim - 1))
+    unit = large_value_unit(reference, distorted)  # it cancels in the ratio
     reference, distorted = reference / unit, distorted / unit
     difference = (distorted - reference).square().sum(_channel_axis(reference))
     shared = ((energy(reference) + energy(distorted)) / 2).clamp(min=EPS)
@@ -86,22 +81,23 @@ def relative_l2(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tenso
 
 
 def cosine(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-    r"""One minus the cosine between the channel vectors at each position.
+    r"""Compute one minus the cosine between the channel vectors at each position.
 
     .. math:: \cos(r, d)_p = 1 - \frac{r_p \cdot d_p}{\lVert r_p \rVert \lVert d_p \rVert}
         = \tfrac12 \left\lVert \frac{r_p}{\lVert r_p \rVert} - \frac{d_p}{\lVert d_p \rVert} \right\rVert^2
 
-    The second form is computed: exactly 0 for equal vectors, and precise where the first cancels. For tokens its mean
-    is the paper's cos; for maps it is the sensible cosine, where the paper's runs along the image width
-    (`cos_along_width`).
+    The second form is computed. It is exactly 0 for equal vectors, and precise for nearly equal vectors, for which the
+    first form loses its digits. For tokens its mean is the cos of Ghildyal et al. (ICASSP 2025). For maps the published
+    one is along the image width instead, see `cos_along_width`.
 
     Args:
         reference: (N, T, D) tokens or (N, C, H, W) maps.
-        distorted: The same shape.
+        distorted: A tensor of the same shape.
 
     Returns:
-        (N, T) or (N, H, W), from 0 (same direction) to 2; a zero vector against any other gives 1/2, against a zero
-        vector 0. A zero vector has a gradient of zero. A vector shorter than 1e-6 is taken to be 1e-6 long.
+        (N, T) or (N, H, W), from 0 (same direction) to 2 (opposite direction). It is 1/2 for a zero vector and another
+        vector, and 0 for two zero vectors. The gradient at a zero vector is zero. A vector shorter than 1e-6 is divided
+        by 1e-6 instead of its length.
 
     Example:
         >>> cosine(torch.tensor([[[3.0, 0.0]]]), torch.tensor([[[0.0, 2.0]]]))
@@ -115,27 +111,27 @@ def _half_chord(reference: torch.Tensor, distorted: torch.Tensor, axis: int) -> 
 
 
 def _unit_vectors(features: torch.Tensor, axis: int) -> torch.Tensor:
-    """Divide each vector by its length, or by `_LEAST_LENGTH` if it is shorter; a zero vector has zero gradient."""
+    """Divide each vector by its length, or by `_EPS_LENGTH` if it is shorter. A zero vector gets a zero gradient."""
     largest = features.detach().abs().amax(axis, keepdim=True)
-    # The unit is exactly 1 for entries of up to a million. It keeps the squares of larger ones within range.
-    unit = largest.clamp(min=_LARGE) / _LARGE
+    # Each vector has its own unit here. It is exactly 1 for entries of up to a million.
+    unit = largest.clamp(min=LARGE) / LARGE
     length: torch.Tensor = unit * torch.linalg.vector_norm(features / unit, dim=axis, keepdim=True)
-    return features.masked_fill(largest == 0, 0.0) / length.clamp(min=_LEAST_LENGTH)
+    return features.masked_fill(largest == 0, 0.0) / length.clamp(min=_EPS_LENGTH)
 
 
 def cos_along_width(reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
-    r"""The paper's cosine distance of maps, between rows: the vectors run along the image's width.
+    r"""Compute the published cosine distance of maps, whose vectors are the rows along the image width.
 
     .. math:: \frac{1}{C H} \sum_{c, y} \Bigl(1 - \cos\bigl(r_{cy\cdot},\ d_{cy\cdot}\bigr)\Bigr)
 
-    An oddity of the published code, kept for comparison with its numbers; `channel-cos` is the sensible one.
-    A row that is all zero on either side (dead units of CLIP's ResNet-50) adds nothing to the sum of cosines but stays
-    in the count: it counts as 1, as in the published scores, whose smallest for that network are far from 0. Only a
-    layer that is equal throughout gives 0 all the same, so that identical images do.
+    The published code of Ghildyal et al. (ICASSP 2025) computes this, and it is kept to reproduce its numbers. The
+    distance `channel-cos` compares channel vectors instead. A row that is zero in one of the images counts as 1, as in
+    the published scores. Dead units of the ResNet-50 of CLIP have such rows. A layer that is equal in both images gives
+    0, so that identical images score 0.
 
     Args:
         reference: (N, C, H, W) maps.
-        distorted: The same shape.
+        distorted: A tensor of the same shape.
 
     Returns:
         (N,), from 0 to 2.
