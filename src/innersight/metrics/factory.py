@@ -308,7 +308,7 @@ def _parse_changes(text: str, rest: str) -> dict[str, object]:
     found: dict[str, object] = {}
     for part in rest.split(":") if rest else ():
         field, equals, value = part.partition("=")
-        if not equals or not value or field in found:
+        if not field or not equals or not value or field in found:
             raise ArgumentError(
                 "Argument `metric` must be a name and changes of its configuration, such as "
                 f"'paper:distance=cos:layers=last-4', but got {text!r}."
