@@ -73,7 +73,9 @@ def test_an_interrupted_run_resumes_to_the_same_file(pairs: PairList, metrics: M
 def test_a_changed_configuration_does_not_resume(pairs: PairList, metrics: Metrics, tmp_path: Path) -> None:
     interrupted(pairs, metrics, tmp_path / "out.csv", after=1)
     other = {"lite": innersight.create_metric("lite", distance="rel-l2", runtime="torch")}
-    with pytest.raises(ArgumentError, match=r"metrics\.lite\.distance was 'l2', is 'rel-l2'"):
+    with pytest.raises(
+        ArgumentError, match=r"changed: metrics\.lite\.terms\.\w+\.distance was 'l2', is 'rel-l2'\. Use"
+    ):
         score_list(pairs, other, tmp_path / "out.csv", resume=True)
     assert score_list(pairs, other, tmp_path / "out.csv", overwrite=True).rows == 6
 

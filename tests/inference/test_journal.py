@@ -76,6 +76,19 @@ def test_another_run_is_refused_with_what_changed(tmp_path: Path) -> None:
     assert "changed: list was 'sha256:1', is 'sha256:2'; metrics.lite.layers was [0, 1], is [0]." in str(error.value)
 
 
+def test_a_changed_citation_is_shown_only_if_nothing_else_changed(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.touch()
+    before = {"lite": {"citation": "lite 1", "layers": 1}}
+    write_record(out, {"metrics": before}, RunRecord(0, 0, ""))
+    for layers, said in (
+        (1, "metrics.lite.citation was 'lite 1', is 'lite 2'"),
+        (2, "metrics.lite.layers was 1, is 2"),
+    ):
+        with pytest.raises(ArgumentError, match=f"changed: {said}. Use"):
+            read_record(out, {"metrics": {"lite": {"citation": "lite 2", "layers": layers}}})
+
+
 def test_nothing_is_overwritten_without_the_option(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     out.write_text("precious")

@@ -364,19 +364,21 @@ def read_record(out: Path, run: Mapping[str, Any]) -> RunRecord | None:
 
 
 def _refuse_other_run(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
-    changed = list(_differences(before, json.loads(json.dumps(now)), ""))
+    changed = dict(_differences(before, json.loads(json.dumps(now)), ""))
     if changed:
-        raise ArgumentError(
-            f"'{path}' belongs to another run; changed: {'; '.join(changed)}. Use --overwrite to start again."
-        )
+        # A citation repeats other fields. It is shown only if nothing else changed.
+        fields = [field for field in changed if not field.endswith(".citation")] or list(changed)
+        listed = "; ".join(f"{field} {changed[field]}" for field in fields)
+        raise ArgumentError(f"'{path}' belongs to another run; changed: {listed}. Use --overwrite to start again.")
 
 
-def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
+def _differences(before: Any, now: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the name of each field that differs, and its two values as text."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted({*before, *now}):
             yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
     elif before != now:
-        yield f"{where or 'the run'} was {_shortened(before)}, is {_shortened(now)}"
+        yield where or "the run", f"was {_shortened(before)}, is {_shortened(now)}"
 
 
 def _shortened(value: Any) -> str:
