@@ -153,7 +153,8 @@ def _print_tables(found: Evaluation) -> None:
     from innersight.evaluation.agreement import STATISTICS
 
     about = f"{found.rows} rows" + (f", {found.references} references" if found.references is not None else "")
-    table = Table("statistic", "overall", title=f"{about}; positive = agreement, 95 % intervals", title_justify="left")
+    console().print(f"{about}; positive = agreement, 95 % intervals", soft_wrap=True)  # a title wraps in the table
+    table = Table("statistic", "overall")
     if found.by_reference is not None:
         table.add_column("mean over references")
     for name in STATISTICS:
@@ -175,8 +176,9 @@ def _print_with_std(with_std: StdEvaluation) -> None:
 
     from innersight.cli.console import console
 
-    counts = f"{with_std.pairs.different} different and {with_std.pairs.similar} similar pairs"
-    table = Table("with standard deviation", *with_std.metrics, title=counts, title_justify="left")
+    pairs = with_std.pairs
+    console().print(f"{pairs.different} different and {pairs.similar} similar pairs", soft_wrap=True)
+    table = Table("with standard deviation", *with_std.metrics)
     columns = [with_std.statistics(name) for name in with_std.metrics]
     for p_values in with_std.p_values().values():  # none, or those of the two metrics
         table.add_column("p of the difference")
