@@ -1,6 +1,7 @@
-"""Innersight: how different a distorted image looks from its reference, told by features of pretrained networks.
+"""Innersight measures how different distorted images look from their references.
 
-Names are loaded on first use, so that `import innersight` costs milliseconds and no torch.
+It compares intermediate features of pretrained vision networks. Names are loaded at their first use, so that
+`import innersight` takes milliseconds and does not import torch.
 """
 
 from __future__ import annotations
@@ -15,20 +16,32 @@ if TYPE_CHECKING:
     from innersight.inference.planner import score_pairs
     from innersight.inference.scorer import score
     from innersight.io.images import read_image
+    from innersight.metrics.base import FullReferenceMetric
     from innersight.metrics.config import MetricConfig
     from innersight.metrics.factory import create_metric, create_metrics
     from innersight.metrics.feature_metric import FeatureMetric
     from innersight.metrics.presets.registry import PRESETS
+    from innersight.metrics.terms.channel_moments import ChannelMoments
+    from innersight.metrics.terms.chroma_range import ChromaRange
+    from innersight.metrics.terms.feature_distance import FeatureDistance
+    from innersight.metrics.terms.thumbnail import ThumbnailDistance
+    from innersight.metrics.view import View
     from innersight.preprocess.windows import InputPolicy
 
 _HOMES = {
     "ArgumentError": "innersight.errors",
+    "ChannelMoments": "innersight.metrics.terms.channel_moments",
+    "ChromaRange": "innersight.metrics.terms.chroma_range",
+    "FeatureDistance": "innersight.metrics.terms.feature_distance",
+    "FeatureMetric": "innersight.metrics.feature_metric",
+    "FullReferenceMetric": "innersight.metrics.base",
     "ImageError": "innersight.errors",
     "InnersightError": "innersight.errors",
     "InputPolicy": "innersight.preprocess.windows",
-    "FeatureMetric": "innersight.metrics.feature_metric",
     "MetricConfig": "innersight.metrics.config",
     "PRESETS": "innersight.metrics.presets.registry",
+    "ThumbnailDistance": "innersight.metrics.terms.thumbnail",
+    "View": "innersight.metrics.view",
     "WeightsError": "innersight.errors",
     "create_metric": "innersight.metrics.factory",
     "create_metrics": "innersight.metrics.factory",
@@ -37,16 +50,22 @@ _HOMES = {
     "score_pairs": "innersight.inference.planner",
 }
 
-__all__ = [  # noqa: RUF022 - the two a user meets first come first
+__all__ = [  # noqa: RUF022 - the two functions that a user needs first come first
     "create_metric",
     "score",
     "ArgumentError",
+    "ChannelMoments",
+    "ChromaRange",
+    "FeatureDistance",
+    "FeatureMetric",
+    "FullReferenceMetric",
     "ImageError",
     "InnersightError",
     "InputPolicy",
-    "FeatureMetric",
     "MetricConfig",
     "PRESETS",
+    "ThumbnailDistance",
+    "View",
     "WeightsError",
     "create_metrics",
     "read_image",

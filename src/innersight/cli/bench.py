@@ -16,7 +16,11 @@ from innersight.errors import unknown_name
 def bench(
     dataset: Annotated[
         str,
-        typer.Argument(metavar="SET", help="live, tid2013, pipal, kadid10k, csiq, or a list: .csv, .jsonl, .parquet."),
+        typer.Argument(
+            metavar="SET",
+            help="Data set (live, tid2013, pipal, kadid10k, csiq, or one of another package), or a list: .csv, .jsonl or "
+            ".parquet.",
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Folder for scores and tables.")],
     root: Annotated[
@@ -39,7 +43,7 @@ def bench(
         ),
     ] = None,
     magnitude: Annotated[
-        list[float] | None, typer.Option(help="Size of --perturb, percent or degrees. Repeatable.  [default: 1]")
+        list[float] | None, typer.Option(help="Size of --perturb, percent or degrees. Repeatable. Default: 1.")
     ] = None,
     weights: options.Weights = None,
     device: options.Device = "auto",

@@ -61,7 +61,7 @@ Metrics = Annotated[
     typer.Option(
         metavar="NAME|FILE[:PATH=VALUE]...",
         help="Metric: a name of `innersight metrics` or a .toml or .json file, with changes of its configuration. "
-        "Repeatable.  [default: lite]",
+        "Repeatable. Default: lite.",
         show_default=False,
     ),
 ]
