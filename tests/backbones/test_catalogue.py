@@ -121,6 +121,16 @@ def test_one_new_file_adds_an_alias(fresh: None, tmp_path: Path, monkeypatch: py
     monkeypatch.delitem(sys.modules, "innersight.backbones.entries.new_family")
 
 
+def test_the_example_of_the_documentation_adds_an_alias(fresh: None) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
+    example = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "add(" in block)
+    exec(example)
+    entry = resolve("my-resnet18")
+    config = timm.get_pretrained_cfg(entry.timm_name)
+    assert (entry.hub_id, entry.mean, entry.std) == (config.hf_hub_id, config.mean, config.std)
+    assert entry.licence.lower() == config.license
+
+
 def test_an_alias_is_added_once(fresh: None) -> None:
     entry = add(new_entry("new"))
     assert resolve("new") is entry

@@ -23,7 +23,7 @@ from standins import fill
 
 
 class TestEmbedded:
-    """The package's tensors, loaded into timm's model, are a network that knows a cat."""
+    """The embedded weights in timm's model classify photographs correctly."""
 
     @pytest.mark.parametrize(("name", "classes"), [("chelsea", range(281, 286)), ("coffee", [967])])
     def test_it_classifies_real_photographs(self, name: str, classes) -> None:
@@ -49,7 +49,7 @@ def as_file(path: Path) -> WeightsFile:
 
 
 class TestLayouts:
-    """The same tensors under other names end in the same places."""
+    """Every layout of a checkpoint gives the same tensors in the model."""
 
     def check(self, path: Path, model: torch.nn.Module, expected: dict[str, torch.Tensor]) -> None:
         load_weights(model, as_file(path))
@@ -75,7 +75,7 @@ class TestLayouts:
         self.check(path, timm.create_model("vit_tiny_patch16_224", num_classes=0), state)
 
     def test_openclip_whole_checkpoint(self, tmp_path: Path) -> None:
-        """OpenCLIP's own names of a vision transformer, text tower and all, as in `open_clip_model.safetensors`."""
+        """A file like `open_clip_model.safetensors`: OpenCLIP's names, with the weights of the text encoder."""
         options = {"embed_dim": 64, "depth": 2, "num_heads": 2, "num_classes": 16, "img_size": 64}
         model = fill(timm.create_model("vit_base_patch32_clip_224.laion2b", pretrained=False, **options))
         ours = model.state_dict()
@@ -102,7 +102,7 @@ class TestLayouts:
                 theirs[f"visual.{names[block]}.{kind}"] = value
         save_file(theirs, path := tmp_path / "open_clip_model.safetensors")
         fresh = timm.create_model("vit_base_patch32_clip_224.laion2b", pretrained=False, **options)
-        expected = ours | {"head.bias": torch.zeros_like(ours["head.bias"])}  # OpenCLIP's projection has none
+        expected = ours | {"head.bias": torch.zeros_like(ours["head.bias"])}  # the projection of OpenCLIP has no bias
         self.check(path, fresh, expected)
 
     def test_openclip_with_a_timm_trunk(self, tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_embedding_is_refused_where_it_is_not_defined(vit_weights: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["mixer_s16_224", "levit_128s"])
-def test_a_network_of_one_size_says_so(name: str) -> None:
+def test_a_network_of_one_size_names_it(name: str) -> None:
     with pytest.raises(
         ArgumentError, match=r"(256 x 320.*Its own size is 224 x 224\. Use windows|pixels only, but got 256 x 320)"
     ):

@@ -115,6 +115,19 @@ class TestFeatures:
         with pytest.raises(ArgumentError, match="module:Net has no embedding"):
             backbone.embedding(images())
 
+    def test_a_backbone_is_copied_with_its_own_name(self) -> None:
+        given = backbone_of(net(), "mine", mean=(0, 0, 0))
+        (expected,) = given.intermediate(images(), (1,)).layers
+        copied = backbone_of(given.to(torch.float64))
+        assert (copied.entry, copied.weights) == (given.entry, given.weights)
+        assert copied.mean.dtype == torch.float32
+        assert torch.equal(copied.mean, torch.zeros(1, 3, 1, 1))
+        given.model.first.weight.zero_()
+        torch.testing.assert_close(copied.intermediate(images(), (1,)).layers[0], expected)
+        for options in ({"name": "other"}, {"mean": (0, 0, 0)}, {"std": (1, 1, 1)}):
+            with pytest.raises(ArgumentError, match="`name`, `mean` and `std` must be None if `module` is a Backbone"):
+                backbone_of(given, **options)
+
     def test_normalisation_is_that_of_the_arguments(self) -> None:
         default, own = backbone_of(net()), backbone_of(net(), mean=(0, 0.5, 1), std=[1, 2, 4])
         torch.testing.assert_close(default.mean.flatten(), torch.tensor(IMAGENET_MEAN))
@@ -291,7 +304,7 @@ class TestRefused:
             backbone_of(net(), name)
 
     @pytest.mark.parametrize("argument", ["mean", "std"])
-    @pytest.mark.parametrize("values", [0.5, (1, 2), (1, 2, 3, 4), "abc", None, (1, 2, None), (1, 2, math.nan)])
+    @pytest.mark.parametrize("values", [0.5, (1, 2), (1, 2, 3, 4), "abc", (1, 2, None), (1, 2, math.nan)])
     def test_what_is_no_mean_or_deviation(self, argument: str, values: object) -> None:
         with pytest.raises(ArgumentError, match=rf"`{argument}` must be three (finite )?numbers, but got"):
             backbone_of(net(), **{argument: values})

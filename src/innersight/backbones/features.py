@@ -249,8 +249,9 @@ class Backbone(nn.Module):
             native = " x ".join(str(side) for side in config.get("input_size", ())[1:])
             hint = f" Its own size is {native}." if native else ""
             raise ArgumentError(
-                f"{self.entry.alias} does not take images of {height} x {width} (height x width): {first_line(error)}"
-                f"{hint} Use windows of a size that it takes (input='window=...,stride=...')."
+                f"{self.entry.alias} does not take images of {height} x {width} (height x width): "
+                f"{first_line(error).rstrip('.')}.{hint} Use windows of a size that it takes "
+                "(input='window=...,stride=...')."
             ) from error
         if outputs[0].ndim != (3 if self.kind == "tokens" else 4):
             raise ArgumentError(

@@ -35,12 +35,12 @@ _PROBE_COUNT = 2  # more than one image, so that a missing batch dimension shows
 def backbone_of(
     module: nn.Module,
     name: str | None = None,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
 ) -> Backbone:
     """Make a backbone of a module of your own.
 
-    The module gives its layers in one of two ways:
+    A module that is a `Backbone` already is copied. Any other module gives its layers in one of two ways:
 
     * It has a method `forward_intermediates` with the arguments of timm's: `indices`, `norm`, `stop_early`,
       `output_fmt` and `intermediates_only`. It is used as for a model of timm.
@@ -64,7 +64,7 @@ def backbone_of(
         std: Three channel standard deviations of the training, of RGB in [0, 1]. Default: those of ImageNet.
 
     Returns:
-        The backbone. It has no embedding.
+        The backbone. It has no embedding, unless the module is a `Backbone` that has one.
 
     Raises:
         ArgumentError: If an argument has the wrong type or range, if the module cannot be copied or has tensors that
@@ -90,7 +90,16 @@ def backbone_of(
         )
     if name is not None and (not isinstance(name, str) or not name.strip()):
         raise ArgumentError(f"Argument `name` must be a string that is not empty, or None, but got {name!r}.")
-    means, stds = _three("mean", mean), _three("std", std)
+    if isinstance(module, Backbone):
+        if (name, mean, std) != (None, None, None):
+            raise ArgumentError(
+                "Arguments `name`, `mean` and `std` must be None if `module` is a Backbone, which has its own, but got "
+                f"{name!r}, {mean!r} and {std!r}. Pass the original module to change them."
+            )
+        with plain_defaults():
+            return copy.deepcopy(module).to("cpu", torch.float32)
+    means = _three("mean", IMAGENET_MEAN if mean is None else mean)
+    stds = _three("std", IMAGENET_STD if std is None else std)
     if min(stds) <= 0:
         raise ArgumentError(f"Argument `std` must have three numbers above 0, but got {std!r}.")
     alias = f"module:{name or type(module).__name__}"
