@@ -86,17 +86,17 @@ def test_standard_deviations_give_outlier_ratio_and_pair_analysis(run: Run, tmp_
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--score", "quality"), "line 2: no column 'quality'. Name one of the columns (name, dist, mos, ref, kind)."),
         (("--score", "name"), "line 2: 'name' must be a number, but got 'i0'."),
         (("--opinion-direction", "up"), "`--opinion-direction` must be one of (higher-is-better, lower-is-better)"),
     ],
 )
-def test_errors_are_one_line(run: Run, table: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_errors_are_one_line(run: Run, table: Path, arguments: tuple[str, ...], message: str) -> None:
     done = run("evaluate", table, *COLUMNS, *arguments)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

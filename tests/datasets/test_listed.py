@@ -76,9 +76,9 @@ class TestRatedPairs:
 
 
 class TestDirection:
-    def rows(self, tmp_path: Path, *said: str) -> Path:
-        lines = "".join(f"a.png,b.png,1,{direction}\n" for direction in said)
-        name = f"{len(said)}{said[0]}.csv"
+    def rows(self, tmp_path: Path, *directions: str) -> Path:
+        lines = "".join(f"a.png,b.png,1,{direction}\n" for direction in directions)
+        name = f"{len(directions)}{directions[0]}.csv"
         return write(tmp_path / name, f"reference,distorted,opinion,opinion_direction\n{lines}")
 
     def test_the_direction_comes_from_the_column_the_argument_or_both(self, tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ class TestDirection:
             load_list(self.rows(tmp_path, "lower-is-better"), "higher-is-better")
         with pytest.raises(ArgumentError, match="line 3: `opinion_direction` must be the same in all lines"):
             load_list(self.rows(tmp_path, "lower-is-better", "higher-is-better"))
-        for said in (("lower-is-better", ""), ("", "lower-is-better")):
+        for directions in (("lower-is-better", ""), ("", "lower-is-better")):
             with pytest.raises(ArgumentError, match="line 3: `opinion_direction` must be the same in all lines"):
-                load_list(self.rows(tmp_path, *said))
+                load_list(self.rows(tmp_path, *directions))
 
     def test_an_unknown_direction_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ArgumentError, match=r"line 2: `opinion_direction` must be one of \(.*\), but is 'up'"):
