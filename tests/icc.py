@@ -1,4 +1,4 @@
-"""Small ICC profiles made by hand, so that the tests need no file from outside. Layouts as in ICC.1:2001-04."""
+"""Small ICC profiles for the tests, with the layouts of ICC.1:2001-04."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def grey_profile(curve: np.ndarray) -> bytes:
 
 
 def cmyk_profile() -> bytes:
-    """An output profile whose only say is lightness: L* = 100 (1 - mean(C, M, Y)) (1 - K), a* = b* = 0."""
+    """An output profile that gives grey only: L* = 100 (1 - mean(C, M, Y)) (1 - K), a* = b* = 0."""
     identity = np.arange(256, dtype=np.uint8).tobytes()
     clut = b""
     for corner in range(16):

@@ -1,4 +1,4 @@
-"""What can go wrong, as the reader of the message sees it: the argument, what is allowed, what came, the next step."""
+"""The errors of the package. A message names the argument, what is allowed, what came and the next step."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from collections.abc import Iterable
 
 
 class InnersightError(Exception):
-    """Base of every error the package raises on purpose; its text is one paragraph meant for the user."""
+    """Base of all errors that the package raises on purpose. The message is for the user, in one paragraph."""
 
 
 class ArgumentError(InnersightError, ValueError):
-    """An argument that can't be used: a wrong name, range, shape, dtype, device or combination."""
+    """An argument has a wrong name, range, shape, dtype or device, or does not fit the other arguments."""
 
 
 class ImageError(InnersightError, ValueError):
-    """A file that can't be read as one image, or two images that can't be compared."""
+    """A file cannot be read as one image, or two images cannot be compared."""
 
 
 class WeightsError(InnersightError, RuntimeError):
-    """Weights that are absent, unreadable, or made for another network."""
+    """Weights are absent, unreadable, or those of another network."""
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of another library's error, or its type where it says nothing.
+    """Return the first line of the message of an error, or the name of its type if the message is empty.
+
+    Args:
+        error: An error of another library.
 
     Example:
         >>> first_line(EOFError())
@@ -33,16 +36,16 @@ def first_line(error: BaseException) -> str:
 
 
 def unknown_name(argument: str, got: object, allowed: Iterable[str], more: str = "") -> ArgumentError:
-    """Make the error for a name that is in no list, with its nearest matches.
+    """Make the error for an unknown name, with the nearest allowed names.
 
     Args:
-        argument: The argument's name as the user typed it.
-        got: The value that came.
-        allowed: Every legal value.
-        more: A closing sentence, e.g. where the full list is printed.
+        argument: Name of the argument.
+        got: The value of the argument.
+        allowed: The allowed names.
+        more: A sentence at the end of the message. Default: none.
 
     Returns:
-        The error, to be raised by the caller.
+        The error. The caller raises it.
 
     Example:
         >>> print(unknown_name("distance", "skdl", ["l2", "cos", "skld"]))

@@ -1,4 +1,4 @@
-"""Fault 25: every distance has a finite gradient of sensible size, whatever the scale of its channels."""
+"""Every distance has a finite value and a finite gradient of sensible size at every scale of its channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""skld, jsd and wsd against scipy and POT, column by column, as the paper's method is written down."""
+"""skld, jsd and wsd equal the published formulas, computed with scipy and POT for each column."""
 
 from __future__ import annotations
 

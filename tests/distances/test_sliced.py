@@ -1,4 +1,4 @@
-"""swd against a loop in numpy, and what its seed promises."""
+"""swd equals a loop in numpy, and a seed gives the same directions everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Halving chroma takes colour's detail and leaves luma, greys and the mean alone; chroma is JPEG's."""
+"""Chroma at half resolution keeps luma, greys and the mean, and loses colour detail. The planes are those of JPEG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Perturbations: the published PSNR of perturbed images, and what each does to a picture."""
+"""Perturbed images have the published PSNR, and each kind of perturbation changes an image as documented."""
 
 from __future__ import annotations
 
@@ -88,5 +88,5 @@ def test_wrong_kinds_and_magnitudes_are_refused() -> None:
         Perturbation("turn")
     with pytest.raises(ArgumentError, match="Argument `magnitude` must be above 0 and at most 45"):
         Perturbation("tra", 0)
-    with pytest.raises(ImageError, match="leaves nothing of an image 1 pixels wide"):
+    with pytest.raises(ImageError, match="leaves no column of an image that is 1 pixels wide"):
         Perturbation("tra", 1).of_reference(torch.rand(3, 4, 1))

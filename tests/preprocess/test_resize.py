@@ -1,4 +1,4 @@
-"""Resizing is anti-aliased as Pillow's, and rounds as it says."""
+"""Resizing is anti-aliased like that of Pillow, and sizes are rounded as documented."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_shorter_side_is_met_to_the_multiple_and_the_aspect_kept(h: int, w: 
 
 
 def test_a_long_thin_strip_is_refused_before_it_fills_the_memory() -> None:
-    with pytest.raises(ArgumentError, match=r"1 x 100000 .* would be resized to 256 x 25600000 .* use input='native'"):
+    with pytest.raises(ArgumentError, match=r"1 x 100000 .* have 256 x 25600000 pixels, .* use input='native'"):
         fit_short_side(1, 100_000, 256)
 
 

@@ -1,4 +1,4 @@
-"""Wrong images are refused, with the argument, what is allowed, what came, and the next step."""
+"""Wrong images are refused. The error names the argument, what is allowed, what came and the next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows lie where the paper's code puts them, and cover every pixel."""
+"""Windows are at the positions of the published code, and cover every pixel."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ def test_bad_text_is_refused_with_the_form_it_should_have(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("short=0", "whole number of pixels from 1 to 100000, but got 0"),
+        ("short=0", "an integer from 1 to 100000, but got 0"),
         ("short=1000000", "from 1 to 100000, but got 1000000"),
-        ("window=224", "window and stride go together"),
-        ("stride=200", "window and stride go together"),
-        ("window=224,stride=225", "at most the window, or pixels go unseen, but got stride=225, window=224"),
+        ("window=224", "must have both window and stride, or none"),
+        ("stride=200", "must have both window and stride, or none"),
+        ("window=224,stride=225", "at most the window, but got stride=225, window=224"),
         ("short=200,window=224,stride=200", "short must be at least the window"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A heat map is dark where nothing differs, bright where most does, and of the image's size."""
+"""A heatmap has the size of the image. It is dark where the images are equal and bright where they differ most."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def test_one_top_makes_two_maps_comparable() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ArgumentError, match=r"map is \(4, 4\), the image \(20, 30\)"):
+    with pytest.raises(ArgumentError, match=r"`values` must have the size of the image, \(20, 30\), but got \(4, 4\)"):
         draw_heatmap(torch.zeros(4, 4), BLACK)
-    with pytest.raises(ArgumentError, match="`top` must be positive, but got 0"):
+    with pytest.raises(ArgumentError, match="`top` must be above 0, but got 0"):
         draw_heatmap(torch.zeros(20, 30), BLACK, top=0)
 
 
@@ -52,9 +52,9 @@ def test_a_destination_is_checked_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     check_destination(tmp_path / "new.png", [tmp_path / "image.png"])
     for name, message in (
-        ("m.jpeg", r"to a name that ends in \.png, but got '.*m\.jpeg'"),
-        ("", r"to a name that ends in \.png"),
-        ("at/all/m.png", r"no folder '.*at/all' to write the map to: create it first"),
+        ("m.jpeg", r"name of a map must end in \.png, but got '.*m\.jpeg'"),
+        ("", r"name of a map must end in \.png"),
+        ("at/all/m.png", r"folder '.*at/all' of the map does not exist\. Create it first"),
         ("folder.png", "folder.png', which is a folder"),
         ("../" + tmp_path.name + "/image.png", "would replace the image"),
     ):

@@ -1,1 +1,1 @@
-"""Image tensors before the network: validation, resizing, windows, chroma and perturbations."""
+"""Preparation of image tensors: validation, resizing, windows, chroma and perturbations."""

@@ -1,26 +1,30 @@
-"""An image's colour apart from its luma: the eye sees colour far less sharply than brightness."""
+"""Chroma of images: its resolution and its planes."""
 
 from __future__ import annotations
 
 import torch
 
-_LUMA = (0.299, 0.587, 0.114)  # of R, G and B (ITU-T T.871)
+_LUMA = (0.299, 0.587, 0.114)
+"""Weights of R, G and B in the luma (ITU-T T.871)."""
+
 _CHROMA = ((-0.299 / 1.772, -0.587 / 1.772, 0.5), (0.5, -0.587 / 1.402, -0.114 / 1.402))
+"""Weights of R, G and B in Cb and Cr (ITU-T T.871)."""
 
 
 def halve_chroma(images: torch.Tensor) -> torch.Tensor:
-    r"""Show colour at half the resolution, as video codecs' 4:2:0 does, and luma at all of it.
+    r"""Reduce the resolution of the chroma to half, as 4:2:0 video coding does, and keep that of the luma.
 
     .. math:: x' = S(x) + Y(x - S(x))
 
-    with S the reduction to half the size (anti-aliased) and back (both bilinear), and Y the luma, added to R, G and B
-    alike. Since S is linear, the luma of :math:`x'` is that of x. What falls out of [0, 1] is cut off.
+    S reduces an image to half its size (bilinear, anti-aliased) and enlarges it to its size again (bilinear). Y is the
+    luma, which is added to R, G and B equally. Since S is linear, the luma of :math:`x'` is that of x. The result is
+    clamped to [0, 1].
 
     Args:
         images: (N, 3, H, W), sRGB in [0, 1].
 
     Returns:
-        The same shape, in [0, 1].
+        A tensor of the same shape, in [0, 1].
 
     Example:
         >>> grey = torch.rand(1, 1, 8, 8).expand(1, 3, 8, 8)
@@ -36,7 +40,7 @@ def halve_chroma(images: torch.Tensor) -> torch.Tensor:
 
 
 def chroma_of(images: torch.Tensor) -> torch.Tensor:
-    r"""Compute the two chroma planes of images, the Cb and Cr of JPEG (ITU-T T.871), without its offset.
+    r"""Compute the chroma planes of images: Cb and Cr of JPEG (ITU-T T.871), without the offset of 128.
 
     .. math:: C_b = \frac{B - Y}{1.772}, \quad C_r = \frac{R - Y}{1.402}
 
@@ -44,7 +48,7 @@ def chroma_of(images: torch.Tensor) -> torch.Tensor:
         images: (N, 3, H, W), sRGB in [0, 1].
 
     Returns:
-        (N, 2, H, W), from -0.5 to 0.5; 0 where a pixel is grey.
+        (N, 2, H, W), from -0.5 to 0.5. Grey pixels have a chroma of 0.
 
     Example:
         >>> chroma_of(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)).flatten()

@@ -1,4 +1,4 @@
-"""Geometric perturbations a viewer hardly sees: a good metric's verdict should survive them."""
+"""Small geometric perturbations of one image of a pair, to test the robustness of a metric."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ KINDS = ("tra", "sca", "rot")
 
 @dataclass(frozen=True)
 class Perturbation:
-    r"""A small translation, scaling or rotation of one side of a pair, as in the ICASSP 2025 paper's robustness test.
+    r"""A small translation, scaling or rotation of one image of a pair (Ghildyal et al., ICASSP 2025).
 
-    W, H and m are the images' width, height and the magnitude:
+    W and H are the width and the height of the images, and m is the magnitude:
 
-    * `tra`: :math:`s = \lceil W m / 100 \rceil`; the reference keeps columns [0, W - s), the distorted image [s, W).
-    * `sca`: the distorted image grows by :math:`W m / 100` and :math:`H m / 100`, each up to the next even number,
-      bilinearly; its middle W x H is kept.
-    * `rot`: the distorted image turns m degrees clockwise about its centre, nearest neighbour; corners become black.
+    * `tra`: a translation by :math:`s = \lceil W m / 100 \rceil` columns. The reference keeps the columns [0, W - s),
+      the distorted image the columns [s, W).
+    * `sca`: the distorted image is enlarged by :math:`W m / 100` columns and :math:`H m / 100` rows, each rounded up to
+      an even number, with a bilinear filter. Then it is cropped to its centre of W x H.
+    * `rot`: the distorted image is rotated by m degrees clockwise about its centre, with the nearest pixel. The corners
+      become black.
 
-    `sca` and `rot` compute on 8 bits, as the published scores do; finer samples are rounded.
+    `sca` and `rot` compute with 8 bits, as the published scores do. Finer samples are rounded.
 
     Args:
         kind: `tra`, `sca` or `rot`.
-        magnitude: m, in percent or degrees, above 0 and at most 45.
+        magnitude: m, in percent for `tra` and `sca` and in degrees for `rot`. Above 0 and at most 45. Default: 1.
 
     Raises:
         ArgumentError: If the kind is unknown or the magnitude is out of range.
@@ -60,7 +62,7 @@ class Perturbation:
         return f"{self.kind}-{self.magnitude:g}"
 
     def of_reference(self, image: torch.Tensor) -> torch.Tensor:
-        """Return what takes the reference's place.
+        """Return the reference of the perturbed pair.
 
         Args:
             image: (3, H, W) in [0, 1].
@@ -69,12 +71,22 @@ class Perturbation:
             (3, H, W), or (3, H, W - s) for `tra`.
 
         Raises:
-            ImageError: If a shift leaves nothing of it.
+            ImageError: If the image is not wider than the translation.
         """
         return image[..., : -self._shift(image)] if self.kind == "tra" else image
 
     def of_distorted(self, image: torch.Tensor) -> torch.Tensor:
-        """Return what takes the distorted image's place; see `of_reference`."""
+        """Return the distorted image of the perturbed pair.
+
+        Args:
+            image: (3, H, W) in [0, 1].
+
+        Returns:
+            (3, H, W), or (3, H, W - s) for `tra`.
+
+        Raises:
+            ImageError: If the image is not wider than the translation.
+        """
         match self.kind:
             case "tra":
                 return image[..., self._shift(image) :]
@@ -87,7 +99,10 @@ class Perturbation:
         width = image.shape[-1]
         shift = math.ceil(width * self.magnitude / 100)
         if shift >= width:
-            raise ImageError(f"A shift of {self.magnitude:g} % leaves nothing of an image {width} pixels wide.")
+            raise ImageError(
+                f"A translation of {self.magnitude:g} % leaves no column of an image that is {width} pixels wide. "
+                "Use a wider image."
+            )
         return shift
 
     def _scale(self, image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Resize images, anti-aliased and differentiable."""
+"""Anti-aliased and differentiable resizing of images."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import torch
 
 from innersight.errors import ArgumentError
 
-_MOST_PIXELS = 2**24
+_MAX_PIXELS = 2**24
+"""Largest number of pixels of a resized image."""
 
 
 def fit_short_side(height: int, width: int, short_side: int, multiple: int = 1) -> tuple[int, int]:
-    """Return the size whose shorter side is `short_side`, aspect kept, each side rounded to a multiple.
+    """Compute the size with a given shorter side and the same aspect ratio.
 
     Args:
-        height: Rows, pixels.
-        width: Columns, pixels.
-        short_side: The shorter side wanted, pixels.
-        multiple: What each side must divide by (a transformer's patch), pixels; halves round up.
+        height: Height of the image, pixels.
+        width: Width of the image, pixels.
+        short_side: Shorter side of the result, pixels.
+        multiple: Each side is rounded to a multiple of this, pixels, with halves up. For a transformer it is the side
+            of its patches. Default: 1.
 
     Returns:
         (height, width), each at least `multiple`.
 
     Raises:
-        ArgumentError: If the result would have more than 2^24 pixels, as a long thin strip's does.
+        ArgumentError: If the result has more than 2^24 pixels, as for a long and narrow image.
 
     Example:
         >>> fit_short_side(384, 512, 256)
@@ -36,23 +38,24 @@ def fit_short_side(height: int, width: int, short_side: int, multiple: int = 1) 
         return max(1, int(side * scale / multiple + 0.5)) * multiple
 
     fitted = fit(height), fit(width)
-    if fitted[0] * fitted[1] > _MOST_PIXELS:
+    if fitted[0] * fitted[1] > _MAX_PIXELS:
         raise ArgumentError(
-            f"Images of {height} x {width} (height x width) would be resized to {fitted[0]} x {fitted[1]} to have a "
-            f"shorter side of {short_side}, more than {_MOST_PIXELS:,} pixels: crop them, or use input='native'."
+            f"Images of {height} x {width} (height x width) with a shorter side of {short_side} have "
+            f"{fitted[0]} x {fitted[1]} pixels, more than the limit of {_MAX_PIXELS:,}. Crop them, or use "
+            "input='native'."
         )
     return fitted
 
 
 def resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Resize with a bilinear filter that is widened by the reduction (anti-aliased), as Pillow's BILINEAR is.
+    """Resize images with an anti-aliased bilinear filter, as BILINEAR of Pillow.
 
     Args:
-        images: (N, C, H, W) floats.
-        size: (height, width) wanted.
+        images: (N, C, H, W), floats.
+        size: (height, width) of the result.
 
     Returns:
-        (N, C, *size); the very same tensor if the size is already right.
+        (N, C, *size). If the images have this size, it is the same tensor.
 
     Example:
         >>> resize(torch.ones(1, 3, 384, 512), (256, 341)).shape

@@ -1,4 +1,4 @@
-"""Where the network looks: the input policy, and windows laid over an image."""
+"""Resize policy and sliding windows."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import torch
 from innersight.errors import ArgumentError
 
 _KEYS = ("short", "window", "stride")
-_LONGEST = 100_000
+_MAX_SIDE = 100_000
+"""Largest value of a side or a stride, pixels."""
 
 
 @dataclass(frozen=True)
 class InputPolicy:
-    """What of an image the network sees, and at which size.
+    """Resize policy and sliding windows: how an image is given to the network.
 
-    First the image is resized so that its shorter side is `short_side` (or left at its native size), then the network
-    sees it whole, or in square windows. Its text form is what the command line takes and the results hold:
-    `native`, `short=256`, `window=224,stride=200`, `short=448,window=224,stride=200`.
+    The image is resized to a shorter side of `short_side`, or keeps its size. Then the network gets the whole image, or
+    square windows of it. The text form is used on the command line and in results: `native`, `short=256`,
+    `window=224,stride=200`, `short=448,window=224,stride=200`.
 
     Attributes:
-        short_side: Shorter side after an anti-aliased bilinear resize, pixels; None keeps the native size.
-        window: Side of the square windows, pixels; None shows the image whole.
-        stride: Step between windows, pixels; given exactly when `window` is.
+        short_side: Shorter side after an anti-aliased bilinear resize, pixels. Default: None, no resize.
+        window: Side of the square windows, pixels. Default: None, the whole image.
+        stride: Step between windows, pixels. It is needed with `window`, and not allowed without. Default: None.
 
     Raises:
-        ArgumentError: If a number is not a whole one from 1 to 100,000, a window comes without a stride or the
-            reverse, or the stride is larger than the window (pixels would go unseen).
+        ArgumentError: If a number is not an integer from 1 to 100,000, only one of `window` and `stride` is given, the
+            stride is larger than the window, or the window is larger than the shorter side.
 
     Example:
         >>> InputPolicy.parse("window=224,stride=200")
@@ -42,16 +43,18 @@ class InputPolicy:
 
     def __post_init__(self) -> None:
         for key, value in zip(_KEYS, (self.short_side, self.window, self.stride), strict=True):
-            if value is not None and (type(value) is not int or not 1 <= value <= _LONGEST):
+            if value is not None and (type(value) is not int or not 1 <= value <= _MAX_SIDE):
                 raise ArgumentError(
-                    f"Argument `input`: {key} must be a whole number of pixels from 1 to {_LONGEST}, but got {value!r}."
+                    f"Argument `input`: {key} must be an integer from 1 to {_MAX_SIDE}, but got {value!r}."
                 )
         if (self.window is None) != (self.stride is None):
-            raise ArgumentError("Argument `input`: window and stride go together, e.g. 'window=224,stride=200'.")
+            raise ArgumentError(
+                "Argument `input` must have both window and stride, or none. Use for example 'window=224,stride=200'."
+            )
         if self.window is not None and self.stride is not None and self.stride > self.window:
             raise ArgumentError(
-                f"Argument `input`: stride must be at most the window, or pixels go unseen, but got "
-                f"stride={self.stride}, window={self.window}."
+                f"Argument `input`: stride must be at most the window, but got stride={self.stride}, "
+                f"window={self.window}. A larger stride leaves out pixels."
             )
         if self.window is not None and self.short_side is not None and self.short_side < self.window:
             raise ArgumentError(
@@ -61,10 +64,13 @@ class InputPolicy:
 
     @classmethod
     def parse(cls, text: str) -> InputPolicy:
-        """Read the text form; the inverse of `str`.
+        """Read the text form. It is the inverse of `str`.
+
+        Args:
+            text: The text form, such as `short=256`.
 
         Raises:
-            ArgumentError: If the text is not one, with the form it should have.
+            ArgumentError: If the text does not have this form.
 
         Example:
             >>> InputPolicy.parse("256")
@@ -91,18 +97,18 @@ class InputPolicy:
 
 
 def window_starts(length: int, window: int, stride: int) -> tuple[int, ...]:
-    r"""Return where windows start along one side.
+    r"""Compute the first pixels of the windows along one side.
 
-    The paper's rule: :math:`0, s, 2s, \ldots` while less than :math:`L - w`, then :math:`L - w` itself, so the last
-    window ends at the border and may overlap the one before it by more than the others do.
+    They are :math:`0, s, 2s, \ldots` below :math:`L - w`, then :math:`L - w` itself (Ghildyal et al., ICASSP 2025). The
+    last window ends at the border, so that it can have a larger overlap with the window before it.
 
     Args:
-        length: The side L, pixels.
-        window: The window's side w, pixels.
-        stride: The step s, pixels.
+        length: Side L of the image, pixels.
+        window: Side w of the windows, pixels.
+        stride: Step s between windows, pixels.
 
     Returns:
-        Ascending, without repeats.
+        The first pixels, ascending and distinct.
 
     Raises:
         ArgumentError: If the side is shorter than the window.
@@ -118,12 +124,12 @@ def window_starts(length: int, window: int, stride: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """All windows of one image size, row by row.
+    """All windows of an image size, row by row.
 
     Attributes:
-        rows: Where windows start from the top, pixels.
-        columns: Where windows start from the left, pixels.
-        window: Their side, pixels.
+        rows: First pixel rows of the windows.
+        columns: First pixel columns of the windows.
+        window: Side of the windows, pixels.
 
     Example:
         >>> grid = WindowGrid.over(384, 512, window=224, stride=200)
@@ -137,26 +143,36 @@ class WindowGrid:
 
     @classmethod
     def over(cls, height: int, width: int, window: int, stride: int) -> WindowGrid:
-        """Lay windows over an image of this size; see `window_starts`."""
+        """Make the grid of an image size.
+
+        Args:
+            height: Height of the image, pixels.
+            width: Width of the image, pixels.
+            window: Side of the windows, pixels.
+            stride: Step between windows, pixels.
+
+        Raises:
+            ArgumentError: If a side of the image is shorter than the window.
+        """
         return cls(window_starts(height, window, stride), window_starts(width, window, stride), window)
 
     @property
     def corners(self) -> tuple[tuple[int, int], ...]:
-        """(top, left) of each window."""
+        """First pixel row and column of each window."""
         return tuple((top, left) for top in self.rows for left in self.columns)
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
 
     def cut(self, images: torch.Tensor, corners: tuple[tuple[int, int], ...]) -> torch.Tensor:
-        """Cut windows out of every image.
+        """Crop windows of every image.
 
         Args:
             images: (N, C, H, W).
-            corners: K of the grid's corners.
+            corners: K of the `corners` of this grid.
 
         Returns:
-            (K * N, C, window, window), window by window: all images' first window, then all images' second.
+            (K * N, C, window, window): the first window of all images, then the second window of all images, and so on.
         """
         side = self.window
         return torch.cat([images[..., top : top + side, left : left + side] for top, left in corners])

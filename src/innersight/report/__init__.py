@@ -1,1 +1,1 @@
-"""Reports: figures."""
+"""Figures of results."""

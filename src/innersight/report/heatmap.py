@@ -1,4 +1,4 @@
-"""A picture of where two images differ."""
+"""Heatmaps of the differences between two images."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from PIL import Image, ImageOps
 
 from innersight.errors import ArgumentError
 
-# Three stops of matplotlib's inferno, dark to bright: lightness rises all along, so it reads in grey too.
 _DARK, _MIDDLE, _BRIGHT = "#000004", "#bc3754", "#fcffa4"
-_PICTURE_SHARE = 0.35
+"""Three colours of the colormap inferno of matplotlib. Their lightness increases, so the map is readable in grey."""
+
+_IMAGE_SHARE = 0.35
+"""Share of the grey image in the heatmap."""
 
 
 def draw_heatmap(values: torch.Tensor, image: torch.Tensor, top: float | None = None) -> Image.Image:
-    """Lay a map over the grey image it belongs to: black where nothing differs, bright yellow where most does.
+    """Draw a map of differences over the grey image. 0 is black and the largest value is bright yellow.
 
     Args:
         values: (H, W) map, from 0, on the CPU.
-        image: (3, H, W) distorted image in [0, 1], shown faintly beneath.
-        top: The value shown brightest; by default the map's own largest. Give one value to compare several maps.
+        image: (3, H, W) distorted image in [0, 1], on the CPU.
+        top: The value that is drawn brightest. The same value makes several maps comparable. Default: the maximum of
+            `values`.
 
     Returns:
-        RGB picture of H x W pixels.
+        RGB image of H x W pixels.
 
     Raises:
-        ArgumentError: If the sizes differ, or `top` is not positive.
+        ArgumentError: If the sizes differ, or `top` is not above 0.
 
     Example:
         >>> draw_heatmap(torch.eye(4), torch.zeros(3, 4, 4)).size
@@ -36,41 +39,42 @@ def draw_heatmap(values: torch.Tensor, image: torch.Tensor, top: float | None = 
     """
     if values.shape != image.shape[-2:]:
         raise ArgumentError(
-            f"The map is {tuple(values.shape)}, the image {tuple(image.shape[-2:])}: they must be one size."
+            f"Argument `values` must have the size of the image, {tuple(image.shape[-2:])}, but got "
+            f"{tuple(values.shape)}. Use the map of this image."
         )
     if top is not None and not top > 0:
-        raise ArgumentError(f"Argument `top` must be positive, but got {top}.")
+        raise ArgumentError(f"Argument `top` must be above 0, but got {top}. Use None for the maximum of the map.")
     peak = values.max().item() if top is None else top
     share = (values / peak).clamp(0, 1) if peak > 0 else torch.zeros_like(values)
     colours = ImageOps.colorize(_grey(share), black=_DARK, mid=_MIDDLE, white=_BRIGHT)
-    return Image.blend(colours, _grey(image.mean(0)).convert("RGB"), _PICTURE_SHARE)
+    return Image.blend(colours, _grey(image.mean(0)).convert("RGB"), _IMAGE_SHARE)
 
 
 def check_destination(path: Path, inputs: Sequence[Path]) -> None:
-    """Check that a picture can be written to this path, before the work it shows.
+    """Check that a map can be written to a path, before the map is computed.
 
     Args:
-        path: Where it is to go.
-        inputs: Files that it must not replace.
+        path: Path of the map.
+        inputs: Files that the map must not replace.
 
     Raises:
-        ArgumentError: If the name does not end in .png, is a folder's or an input's, or can't be written there.
+        ArgumentError: If the name does not end in .png, the path is a folder or an input, or the user may not write it.
 
     Example:
-        >>> check_destination(Path("where.jpg"), [])
+        >>> check_destination(Path("map.jpg"), [])
         Traceback (most recent call last):
-        innersight.errors.ArgumentError: A map is written as PNG, to a name that ends in .png, but got 'where.jpg'.
+        innersight.errors.ArgumentError: The name of a map must end in .png, but got 'map.jpg'. Maps are PNG files.
     """
     if path.suffix.lower() != ".png":
-        raise ArgumentError(f"A map is written as PNG, to a name that ends in .png, but got '{path}'.")
+        raise ArgumentError(f"The name of a map must end in .png, but got '{path}'. Maps are PNG files.")
     if not path.parent.is_dir():
-        raise ArgumentError(f"There is no folder '{path.parent}' to write the map to: create it first.")
+        raise ArgumentError(f"The folder '{path.parent}' of the map does not exist. Create it first.")
     if path.is_dir():
-        raise ArgumentError(f"The map can't be written to '{path}', which is a folder.")
+        raise ArgumentError(f"The map cannot be written to '{path}', which is a folder. Use the name of a file.")
     if any(path.exists() and path.samefile(other) for other in inputs if other.exists()):
-        raise ArgumentError(f"The map would replace the image '{path}': give it a name of its own.")
+        raise ArgumentError(f"The map would replace the image '{path}'. Use another name.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ArgumentError(f"The map can't be written to '{path}': permission denied.")
+        raise ArgumentError(f"This user may not write the map to '{path}' (permission denied). Use another folder.")
 
 
 def _grey(values: torch.Tensor) -> Image.Image:
