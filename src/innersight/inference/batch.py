@@ -14,7 +14,7 @@ from innersight.inference.pair_lists import PairList
 from innersight.inference.planner import Auto, Engine, Row
 from innersight.inference.result_writer import StatesDigest, check_output, result_columns, write_results
 from innersight.io.tables import TableRow
-from innersight.metrics.combined import AnyMetric
+from innersight.metrics.base import FullReferenceMetric
 from innersight.preprocess.perturbation import Perturbation
 
 
@@ -35,7 +35,7 @@ class BatchOutcome:
 
 def score_list(
     pairs: PairList,
-    metrics: Mapping[str, AnyMetric],
+    metrics: Mapping[str, FullReferenceMetric],
     out: str | Path,
     *,
     resume: bool = False,
