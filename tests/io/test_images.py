@@ -12,49 +12,11 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from PIL import Image, ImageCms
+from PIL import Image
 
-from icc import ADOBE_RGB, SRGB, cmyk_profile, gamma_curve, grey_profile, rgb_profile, srgb_curve
+from image_files import GREY8, RGB8, RGB16, RNG, exif, read, write_png16
 from innersight.errors import ArgumentError, ImageError
 from innersight.io.images import read_image, read_size
-
-RNG = np.random.default_rng(0)
-RGB8 = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-GREY8 = RGB8[..., 0]
-RGB16 = RNG.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
-
-
-def read(path: Path, **options) -> np.ndarray:
-    """(H, W, 3) as an array."""
-    image = read_image(path, **options)
-    assert image.dtype.is_floating_point
-    assert image.is_contiguous()
-    assert 0 <= image.min() <= image.max() <= 1
-    return image.permute(1, 2, 0).numpy()
-
-
-def write_png16(path: Path, samples: np.ndarray, chunks: dict[bytes, bytes] | None = None) -> Path:
-    """A 16-bit PNG by hand: Pillow writes no 16-bit colour."""
-    samples = samples[..., None] if samples.ndim == 2 else samples
-    height, width, channels = samples.shape
-    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-    data = b"\x89PNG\r\n\x1a\n"
-    for name, body in (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)),
-        *(chunks or {}).items(),
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    ):
-        data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-    path.write_bytes(data)
-    return path
-
-
-def exif(orientation: int) -> bytes:
-    tags = Image.Exif()
-    tags[0x0112] = orientation
-    return tags.tobytes()
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
@@ -114,130 +76,6 @@ class TestTransparency:
     def test_a_bad_background_is_refused(self, tmp_path: Path, background: tuple[float, ...]) -> None:
         with pytest.raises(ArgumentError, match=r"`background` must be three numbers in \[0, 1\] \(R, G, B\), but got"):
             read_image(tmp_path / "unread.png", background=background)
-
-
-class TestSixteenBits:
-    """16-bit samples keep their precision: values over 65535, not cut to 8 bits."""
-
-    def test_grey_png_and_tiff(self, tmp_path: Path) -> None:
-        grey = RGB16[..., 0]
-        Image.fromarray(grey).save(tmp_path / "a.png")
-        tifffile.imwrite(tmp_path / "a.tif", grey, photometric="minisblack")
-        for name in ("a.png", "a.tif"):
-            np.testing.assert_allclose(read(tmp_path / name)[..., 2], grey / 65535, atol=1e-7)
-
-    def test_colour_png_and_tiff(self, tmp_path: Path) -> None:
-        write_png16(tmp_path / "a.png", RGB16)
-        tifffile.imwrite(tmp_path / "a.tif", RGB16, photometric="rgb")
-        tifffile.imwrite(tmp_path / "planes.tif", RGB16.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
-        tifffile.imwrite(tmp_path / "deflated.tif", RGB16, photometric="rgb", compression="zlib", predictor=True)
-        tifffile.imwrite(tmp_path / "lzw.tif", RGB16, photometric="rgb", compression="lzw")
-        for name in ("a.png", "a.tif", "planes.tif", "deflated.tif", "lzw.tif"):
-            np.testing.assert_allclose(read(tmp_path / name), RGB16 / 65535, atol=1e-7, err_msg=name)
-
-    def test_alpha_png_and_tiff(self, tmp_path: Path) -> None:
-        alpha = RNG.integers(0, 65536, (5, 7, 1), dtype=np.uint16)
-        rgba = np.concatenate((RGB16, alpha), axis=2)
-        write_png16(tmp_path / "a.png", rgba)
-        tifffile.imwrite(tmp_path / "a.tif", rgba, photometric="rgb", extrasamples=["unassalpha"])
-        share = alpha / 65535
-        for name in ("a.png", "a.tif"):
-            np.testing.assert_allclose(read(tmp_path / name), share * (RGB16 / 65535) + 1 - share, atol=1e-6)
-
-    def test_a_sample_that_is_not_said_to_be_alpha_is_left_out(self, tmp_path: Path) -> None:
-        rgbx = np.concatenate((RGB16, RGB16[..., :1]), axis=2)
-        tifffile.imwrite(tmp_path / "16.tif", rgbx, photometric="rgb", extrasamples=["unspecified"])
-        np.testing.assert_allclose(read(tmp_path / "16.tif"), RGB16 / 65535, atol=1e-7)
-        eight = np.concatenate((RGB8, RGB8[..., :1]), axis=2)
-        tifffile.imwrite(tmp_path / "8.tif", eight, photometric="rgb", extrasamples=["unspecified"])
-        np.testing.assert_allclose(read(tmp_path / "8.tif"), RGB8 / 255, atol=1e-7)
-
-    def test_what_has_no_one_meaning_is_refused(self, tmp_path: Path) -> None:
-        write_png16(path := tmp_path / "key.png", RGB16, {b"tRNS": struct.pack(">HHH", 1, 2, 3)})
-        with pytest.raises(ImageError, match=r"transparent colour \(tRNS\)\. Save it with an alpha channel"):
-            read_image(path)
-        tifffile.imwrite(path := tmp_path / "white.tif", RGB16[..., 0], photometric="miniswhite")
-        with pytest.raises(ImageError, match="16-bit TIFF with MINISWHITE pixels"):
-            read_image(path)
-        rgba = np.concatenate((RGB16, RGB16[..., :1]), axis=2)
-        tifffile.imwrite(path := tmp_path / "pre.tif", rgba, photometric="rgb", extrasamples=["assocalpha"])
-        with pytest.raises(ImageError, match="premultiplied alpha"):
-            read_image(path)
-
-    def test_a_profile_that_is_srgb_keeps_the_precision_and_another_is_applied(self, tmp_path: Path) -> None:
-        for name, primaries, curve in (("s", SRGB, srgb_curve()), ("adobe", ADOBE_RGB, gamma_curve(2.2))):
-            chunk = b"icc\0\0" + zlib.compress(rgb_profile(primaries, curve))
-            write_png16(tmp_path / f"{name}16.png", RGB16, {b"iCCP": chunk})
-            eight = (RGB16 / 257).round().astype(np.uint8)
-            Image.fromarray(eight).save(tmp_path / f"{name}8.png", icc_profile=rgb_profile(primaries, curve))
-        np.testing.assert_allclose(read(tmp_path / "s16.png"), RGB16 / 65535, atol=1e-7)
-        np.testing.assert_allclose(read(tmp_path / "adobe16.png"), read(tmp_path / "adobe8.png"), atol=1e-6)
-
-
-class TestColour:
-    def test_a_grey_profile_is_applied_with_transparency_and_at_16_bits_alike(self, tmp_path: Path) -> None:
-        profile = grey_profile(gamma_curve(1.0))
-        opaque = np.full_like(GREY8, 255)
-        Image.fromarray(GREY8).save(tmp_path / "l.png", icc_profile=profile)
-        Image.fromarray(np.stack((GREY8, opaque), axis=2)).save(tmp_path / "la.png", icc_profile=profile)
-        Image.fromarray(GREY8).save(tmp_path / "key.png", icc_profile=profile, transparency=int(GREY8[0, 0]))
-        chunk = {b"iCCP": b"icc\0\0" + zlib.compress(profile)}
-        write_png16(tmp_path / "l16.png", GREY8.astype(np.uint16) * 257, chunk)
-        write_png16(tmp_path / "la16.png", np.stack((GREY8, opaque), axis=2).astype(np.uint16) * 257, chunk)
-        expected = read(tmp_path / "l.png")
-        assert np.abs(expected[..., 0] - GREY8 / 255).max() > 0.1
-        for name in ("la.png", "l16.png", "la16.png"):
-            np.testing.assert_allclose(read(tmp_path / name), expected, atol=1e-6, err_msg=name)
-        seen = GREY8[0, 0] != GREY8
-        np.testing.assert_allclose(read(tmp_path / "key.png")[seen], expected[seen], atol=1e-6)
-
-    def test_a_wide_profile_is_converted_to_srgb(self, tmp_path: Path) -> None:
-        # Adobe RGB (1998) to sRGB by its published matrices: a mid green lies outside, (150, 150, 90) inside.
-        pixels = np.array([[[150, 150, 90], [90, 128, 200]]], dtype=np.uint8)
-        Image.fromarray(pixels).save(path := tmp_path / "a.png", icc_profile=rgb_profile(ADOBE_RGB, gamma_curve(2.2)))
-        to_xyz = np.array(ADOBE_RGB).T
-        linear = np.linalg.inv(np.array(SRGB).T) @ to_xyz @ ((pixels[0] / 255) ** 2.2).T
-        encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055).T
-        np.testing.assert_allclose(read(path)[0], encoded.clip(0, 1), atol=1.5 / 255)
-        assert np.abs(read(path)[0] - pixels[0] / 255).max() > 5 / 255
-
-    @pytest.mark.parametrize("maker", ["by hand", "LittleCMS"])
-    def test_srgb_in_any_guise_changes_nothing(self, tmp_path: Path, maker: str) -> None:
-        lcms = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-        profile = rgb_profile(SRGB, srgb_curve()) if maker == "by hand" else lcms
-        Image.fromarray(RGB8).save(path := tmp_path / "a.png", icc_profile=profile)
-        np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
-
-    def test_a_grey_profile_is_applied(self, tmp_path: Path) -> None:
-        Image.fromarray(GREY8).save(path := tmp_path / "a.png", icc_profile=grey_profile(gamma_curve(1.8)))
-        linear = (GREY8 / 255) ** 1.8
-        encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-        np.testing.assert_allclose(read(path)[..., 1], encoded, atol=1.5 / 255)
-
-    def test_cmyk_without_a_profile_is_the_plain_formula(self, tmp_path: Path) -> None:
-        Image.new("CMYK", (2, 2), (51, 102, 153, 51)).save(path := tmp_path / "a.tif")
-        expected = [(255 - ink) * (255 - 51) / 255 / 255 for ink in (51, 102, 153)]
-        np.testing.assert_allclose(read(path)[0, 0], expected, atol=1.5 / 255)
-
-    def test_cmyk_jpeg(self, tmp_path: Path) -> None:
-        Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(path := tmp_path / "a.jpg", quality=95)
-        np.testing.assert_allclose(read(path)[8, 8], [1, 0, 0], atol=3 / 255)
-
-    def test_cmyk_with_a_profile_goes_through_it(self, tmp_path: Path) -> None:
-        Image.new("CMYK", (2, 2), (128, 128, 128, 0)).save(path := tmp_path / "a.tif", icc_profile=cmyk_profile())
-        # L* = 49.8, neutral: Y = ((L + 16) / 116)^3
-        luminance = ((100 * (1 - 128 / 255) + 16) / 116) ** 3
-        grey = 1.055 * luminance ** (1 / 2.4) - 0.055
-        np.testing.assert_allclose(read(path)[0, 0], [grey] * 3, atol=4 / 255)
-
-    def test_a_profile_of_another_colour_space_is_ignored(self, tmp_path: Path) -> None:
-        Image.fromarray(RGB8).save(path := tmp_path / "a.png", icc_profile=grey_profile(gamma_curve(1.0)))
-        np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
-
-    def test_a_broken_profile_is_an_error(self, tmp_path: Path) -> None:
-        Image.fromarray(RGB8).save(path := tmp_path / "a.png", icc_profile=b"nonsense" * 40)
-        with pytest.raises(ImageError, match=r"ICC profile that cannot be used .*\. Repair or remove it"):
-            read_image(path)
 
 
 class TestOrientation:

@@ -1,21 +1,21 @@
 """Reading of image files into sRGB floats in [0, 1].
 
-`docs/images.md` states how each kind of file is read. Each line there has its test in `tests/io/test_images.py`.
+`docs/images.md` states how each kind of file is read. Each line there has its test in `tests/io`.
 """
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from innersight.errors import ArgumentError, ImageError
+from innersight.io.colour_profiles import Bytes, to_srgb
+from innersight.io.sixteen_bit import Floats, has_16_bit_samples, png_depth, read_16_bit
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 """The file formats that are read, as Pillow names them."""
@@ -26,22 +26,8 @@ MAX_PIXELS = 89_478_485
 WHITE = (1.0, 1.0, 1.0)
 """Default background of transparent pixels."""
 
-_Floats = npt.NDArray[np.float32]
-_Bytes = npt.NDArray[np.uint8]
-
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
-_BITS_PER_SAMPLE, _STRIP_OFFSETS, _ORIENTATION, _TILE_OFFSETS, _SAMPLE_FORMAT = 258, 273, 274, 324, 339  # TIFF tags
-# EXIF orientation -> (swap rows and columns, then flip vertically, then flip horizontally).
-_ORIENTATIONS = {
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
+_STRIP_OFFSETS, _TILE_OFFSETS, _SAMPLE_FORMAT = 273, 324, 339  # TIFF tags
 
 
 def read_image(
@@ -89,8 +75,8 @@ def read_image(
             _check_size_and_count(image, path, max_pixels)
             if image.format == "TIFF":
                 _check_tiff(image, path)
-            colour: _Floats | _Bytes
-            colour, alpha = _sixteen_bit(image, path) if _samples_are_16_bit(image, path) else _eight_bit(image, path)
+            colour: Floats | Bytes
+            colour, alpha = read_16_bit(image, path) if has_16_bit_samples(image, path) else _eight_bit(image, path)
     except ImageError:
         raise
     except FileNotFoundError:
@@ -205,10 +191,10 @@ def _undefined_range(path: Path, what: str) -> ImageError:
     )
 
 
-def _eight_bit(image: Image.Image, path: Path) -> tuple[_Bytes, _Floats | None]:
+def _eight_bit(image: Image.Image, path: Path) -> tuple[Bytes, Floats | None]:
     if image.mode not in _EIGHT_BIT_MODES:
         raise _undefined_range(path, f"pixels of type {image.mode!r}")
-    if image.mode == "L" and "transparency" in image.info and (depth := _png_depth(image, path)) in (2, 4):
+    if image.mode == "L" and "transparency" in image.info and (depth := png_depth(image, path)) in (2, 4):
         # Pillow compares the 2-bit or 4-bit key with samples that it has scaled to 8 bits, and finds no match.
         raise ImageError(f"'{path}' is a {depth}-bit PNG with a transparent grey (tRNS). Save it with 8 bits.")
     profile = image.info.get("icc_profile")
@@ -221,118 +207,4 @@ def _eight_bit(image: Image.Image, path: Path) -> tuple[_Bytes, _Floats | None]:
         image = image.convert(image.mode.upper())
     if image.mode not in ("CMYK", "RGB"):
         image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-    return _to_srgb(image, profile, path), alpha
-
-
-def _png_depth(image: Image.Image, path: Path) -> int:
-    if image.format != "PNG":
-        return 0
-    with path.open("rb") as file:
-        return file.read(25)[24]  # the bit depth in IHDR
-
-
-def _samples_are_16_bit(image: Image.Image, path: Path) -> bool:
-    if image.format == "TIFF":
-        return 16 in image.tag_v2.get(_BITS_PER_SAMPLE, (1,))  # type: ignore[attr-defined]
-    return _png_depth(image, path) == 16
-
-
-def _sixteen_bit(image: Image.Image, path: Path) -> tuple[_Floats | _Bytes, _Floats | None]:
-    """Read an image that Pillow would reduce to 8 bits: (H, W, 3) colour, and (H, W, 1) alpha or None."""
-    profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1)
-    if image.format == "PNG":
-        if "transparency" in image.info:
-            raise ImageError(
-                f"'{path}' is a 16-bit PNG with a transparent colour (tRNS). Save it with an alpha channel."
-            )
-        samples = _decode_png(path)
-    else:
-        samples = _decode_tiff(path)
-    swap, upside_down, mirrored = _ORIENTATIONS.get(orientation, _ORIENTATIONS[1])
-    if swap:
-        samples = samples.swapaxes(0, 1)
-    samples = samples[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
-
-    values = samples.astype(np.float32) / np.float32(65535)
-    alpha = values[..., -1:] if values.shape[2] in (2, 4) else None
-    colour = values[..., : 3 if values.shape[2] >= 3 else 1]
-    if profile is not None:
-        # Pillow gives LittleCMS 8 bits. Only a profile that is not sRGB needs it, so sRGB keeps its precision.
-        eight = Image.fromarray((colour * 255).round().astype(np.uint8).squeeze(2 if colour.shape[2] == 1 else ()))
-        if _transform(eight.mode, profile, path) is not None:
-            return _to_srgb(eight, profile, path), alpha
-    return np.broadcast_to(colour, (*colour.shape[:2], 3)), alpha
-
-
-def _decode_png(path: Path) -> npt.NDArray[np.uint16]:
-    import imagecodecs
-
-    samples: npt.NDArray[np.uint16] = imagecodecs.png_decode(path.read_bytes())
-    return samples[..., None] if samples.ndim == 2 else samples
-
-
-def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
-        photometric, axes = page.photometric.name, page.axes
-        if photometric not in ("MINISBLACK", "RGB") or axes not in ("YX", "YXS", "SYX"):
-            raise ImageError(f"'{path}' is a 16-bit TIFF with {photometric} pixels ({axes}). Save it as grey or RGB.")
-        extra = tuple(page.extrasamples)
-        if 1 in extra:
-            raise ImageError(f"'{path}' is a 16-bit TIFF with premultiplied alpha. Save it with plain alpha.")
-        samples: npt.NDArray[np.uint16] = page.asarray()
-    samples = {"YX": samples[..., None], "YXS": samples, "SYX": samples.transpose(*range(1, samples.ndim), 0)}[axes]
-    colours = 3 if photometric == "RGB" else 1
-    # A sample after the colours is alpha only if the file declares it, as in 8-bit files.
-    return samples[..., : colours + 1] if extra[:1] == (2,) else samples[..., :colours]
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> _Bytes:
-    """Convert an L, RGB or CMYK image to (H, W, 3) bytes, through its profile if `_transform` gives one."""
-    transform = _transform(image.mode, profile, path) if profile else None
-    if transform is not None:
-        image = transform.apply(image)
-    values: _Bytes = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-    return values
-
-
-_PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
-
-
-def _transform(mode: str, profile: bytes, path: Path) -> ImageCms.ImageCmsTransform | None:
-    """Return the transform from `profile` to sRGB, or None if the pixels need none.
-
-    They need none if the profile is for another colour space than the pixels, which is invalid in PNG and JPEG. They
-    need none either if the profile is sRGB: if it changes no colour of a fine grid by more than one 8-bit level.
-    """
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if source.profile.xcolor_space != _PROFILE_SPACES[mode]:
-            return None
-        transform = ImageCms.buildTransform(
-            source,
-            ImageCms.createProfile("sRGB"),
-            mode,
-            "RGB",
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise ImageError(f"'{path}' has an ICC profile that cannot be used ({error}). Repair or remove it.") from error
-    if mode == "CMYK":
-        return transform
-    probe = _probe(mode)
-    change = np.abs(
-        np.asarray(transform.apply(probe), dtype=np.int16) - np.asarray(probe.convert("RGB"), dtype=np.int16)
-    )
-    return None if int(change.max()) <= 1 else transform
-
-
-def _probe(mode: str) -> Image.Image:
-    if mode == "L":
-        return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    steps = np.linspace(0, 255, 18).round().astype(np.uint8)
-    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
-    return Image.fromarray(grid.reshape(18, -1, 3))
+    return to_srgb(image, profile, path), alpha

@@ -1,0 +1,94 @@
+"""Reading of PNG and TIFF files with 16 bits per sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from innersight.errors import ImageError
+from innersight.io.colour_profiles import Bytes, find_transform, to_srgb
+
+Floats = npt.NDArray[np.float32]
+
+_BITS_PER_SAMPLE, _ORIENTATION = 258, 274  # TIFF tags
+# EXIF orientation -> (swap rows and columns, then flip vertically, then flip horizontally).
+_ORIENTATIONS = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+
+def png_depth(image: Image.Image, path: Path) -> int:
+    """Return the bits per sample of a PNG file, or 0 for another format."""
+    if image.format != "PNG":
+        return 0
+    with path.open("rb") as file:
+        return file.read(25)[24]  # the bit depth in IHDR
+
+
+def has_16_bit_samples(image: Image.Image, path: Path) -> bool:
+    """Return whether an image has 16 bits per sample."""
+    if image.format == "TIFF":
+        return 16 in image.tag_v2.get(_BITS_PER_SAMPLE, (1,))  # type: ignore[attr-defined]
+    return png_depth(image, path) == 16
+
+
+def read_16_bit(image: Image.Image, path: Path) -> tuple[Floats | Bytes, Floats | None]:
+    """Read an image that Pillow would reduce to 8 bits: (H, W, 3) colour, and (H, W, 1) alpha or None."""
+    profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1)
+    if image.format == "PNG":
+        if "transparency" in image.info:
+            raise ImageError(
+                f"'{path}' is a 16-bit PNG with a transparent colour (tRNS). Save it with an alpha channel."
+            )
+        samples = _decode_png(path)
+    else:
+        samples = _decode_tiff(path)
+    swap, upside_down, mirrored = _ORIENTATIONS.get(orientation, _ORIENTATIONS[1])
+    if swap:
+        samples = samples.swapaxes(0, 1)
+    samples = samples[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
+
+    values = samples.astype(np.float32) / np.float32(65535)
+    alpha = values[..., -1:] if values.shape[2] in (2, 4) else None
+    colour = values[..., : 3 if values.shape[2] >= 3 else 1]
+    if profile is not None:
+        # Pillow gives LittleCMS 8 bits. Only a profile that is not sRGB needs it, so sRGB keeps its precision.
+        eight = Image.fromarray((colour * 255).round().astype(np.uint8).squeeze(2 if colour.shape[2] == 1 else ()))
+        if find_transform(eight.mode, profile, path) is not None:
+            return to_srgb(eight, profile, path), alpha
+    return np.broadcast_to(colour, (*colour.shape[:2], 3)), alpha
+
+
+def _decode_png(path: Path) -> npt.NDArray[np.uint16]:
+    import imagecodecs
+
+    samples: npt.NDArray[np.uint16] = imagecodecs.png_decode(path.read_bytes())
+    return samples[..., None] if samples.ndim == 2 else samples
+
+
+def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        photometric, axes = page.photometric.name, page.axes
+        if photometric not in ("MINISBLACK", "RGB") or axes not in ("YX", "YXS", "SYX"):
+            raise ImageError(f"'{path}' is a 16-bit TIFF with {photometric} pixels ({axes}). Save it as grey or RGB.")
+        extra = tuple(page.extrasamples)
+        if 1 in extra:
+            raise ImageError(f"'{path}' is a 16-bit TIFF with premultiplied alpha. Save it with plain alpha.")
+        samples: npt.NDArray[np.uint16] = page.asarray()
+    samples = {"YX": samples[..., None], "YXS": samples, "SYX": samples.transpose(*range(1, samples.ndim), 0)}[axes]
+    colours = 3 if photometric == "RGB" else 1
+    # A sample after the colours is alpha only if the file declares it, as in 8-bit files.
+    return samples[..., : colours + 1] if extra[:1] == (2,) else samples[..., :colours]
