@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 import timm
 
-from innersight.backbones import entries
 from innersight.backbones.catalogue import BACKBONES, CATALOGUE, add, find_entry, resolve
 from innersight.backbones.entry import BackboneEntry
 from innersight.errors import ArgumentError
@@ -98,27 +98,36 @@ def test_a_listing_imports_no_torch() -> None:
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The catalogue as in a new process: not filled yet, and what a test adds is gone afterwards."""
+    """What a test adds to the catalogue is removed afterwards."""
     len(BACKBONES)
     monkeypatch.setattr(BACKBONES, "_items", dict(BACKBONES._items))
-    monkeypatch.setattr(BACKBONES, "_broken", {})
+
+
+def in_a_new_process(code: str, path: Path) -> str:
+    """The output of code in a new process, whose catalogue is not filled yet."""
+    environment = {**os.environ, "PYTHONPATH": str(path)}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def new_entry(alias: str) -> BackboneEntry:
     return replace(find_entry("dinov1-vitb16"), alias=alias, timm_name="resnet18.tv_in1k", note="mine")
 
 
-def test_one_new_file_adds_an_alias(fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_new_file_adds_an_alias(tmp_path: Path) -> None:
     (tmp_path / "new_family.py").write_text(
         "from dataclasses import replace\n"
         "from innersight.backbones.catalogue import add, find_entry\n"
         "add(replace(find_entry('dinov1-vitb16'), alias='new', timm_name='resnet18.tv_in1k'))\n"
     )
-    monkeypatch.setattr(entries, "__path__", [*entries.__path__, str(tmp_path)])
-    monkeypatch.setattr(BACKBONES, "_filled", False)
-    assert resolve("new") is resolve("resnet18.tv_in1k")
-    assert "new" in [entry.alias for entry in CATALOGUE]
-    monkeypatch.delitem(sys.modules, "innersight.backbones.entries.new_family")
+    code = (
+        "from innersight.backbones import entries\n"
+        f"entries.__path__.append({str(tmp_path)!r})\n"
+        "from innersight.backbones.catalogue import CATALOGUE, resolve\n"
+        "print(resolve('new') is resolve('resnet18.tv_in1k'), 'new' in [entry.alias for entry in CATALOGUE])"
+    )
+    assert in_a_new_process(code, tmp_path).split() == ["True", "True"]
 
 
 def test_the_example_of_the_documentation_adds_an_alias(fresh: None) -> None:
@@ -138,9 +147,7 @@ def test_an_alias_is_added_once(fresh: None) -> None:
         add(new_entry("new"))
 
 
-def test_another_package_adds_a_backbone_and_a_defective_one_is_explained(
-    fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_package_adds_a_backbone_and_a_defective_one_is_explained(tmp_path: Path) -> None:
     (tmp_path / "theirs.py").write_text(
         "from innersight.backbones.entry import BackboneEntry\n"
         "entry = BackboneEntry('theirs', 'resnet18.tv_in1k', None, 'x', 'MIT', (0, 0, 0), (1, 1, 1), None)\n"
@@ -152,13 +159,20 @@ def test_another_package_adds_a_backbone_and_a_defective_one_is_explained(
     (info / "entry_points.txt").write_text(
         "[innersight.backbones]\ntheirs = theirs:entry\nnumber = theirs:number\nabsent = absent_module:x\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(BACKBONES, "_filled", False)
-    assert resolve("theirs").family == "x"
-    with pytest.raises(ArgumentError, match=r"'number' of another package .* must be an object of type BackboneEntry"):
-        resolve("number")
-    with pytest.raises(ArgumentError, match=r"'absent' of another package .* cannot be loaded .*absent_module"):
-        resolve("absent")
+    code = (
+        "from innersight.backbones.catalogue import resolve\n"
+        "from innersight.errors import ArgumentError\n"
+        "print(resolve('theirs').family)\n"
+        "for name in ('number', 'absent'):\n"
+        "    try:\n"
+        "        resolve(name)\n"
+        "    except ArgumentError as error:\n"
+        "        print(error)\n"
+    )
+    family, number, absent = in_a_new_process(code, tmp_path).splitlines()
+    assert family == "x"
+    assert re.search(r"'number' of another package .* must be an object of type BackboneEntry", number)
+    assert re.search(r"'absent' of another package .* cannot be loaded .*absent_module", absent)
 
 
 def test_an_unknown_tag_gets_the_tags_there_are() -> None:
