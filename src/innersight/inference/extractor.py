@@ -245,10 +245,13 @@ class FeatureExtractor:
         return perturb(image).contiguous()
 
     def _keys(self, path: Path, cache: FeatureCache, is_reference: bool) -> dict[str, str]:
+        # Only a regular file has an end. For any other path, reading it as an image gives the reason.
         try:
+            if not path.is_file():
+                return {}
             content = path.read_bytes()
-        except OSError:
-            return {}  # reading it as an image gives the reason
+        except (OSError, ValueError):  # a name with a NUL character or a lone surrogate is a ValueError
+            return {}
         done = "" if self._perturbation is None else f"{self._perturbation} of {'r' if is_reference else 'd'}"
         return {key: cache.key(content, f"{source.extraction} {done}") for key, source in self._sources.items()}
 
