@@ -1,10 +1,11 @@
-"""Faults of the metric that were found by use; each test carries the number of its fault."""
+"""Faults of metrics that were found by use. Each test carries the number of its fault."""
 
 from __future__ import annotations
 
 import copy
 import pickle
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,22 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 import innersight
 from innersight.errors import ArgumentError
-from innersight.metrics.config import parse_layers, parse_number
-from innersight.metrics.create import find_device
-from innersight.metrics.external import create_rival
+from innersight.metrics.factory import find_device
+from innersight.metrics.feature_batch import ViewFeatures
+from innersight.metrics.values import parse_layers, parse_number
 from innersight.preprocess.windows import InputPolicy
+from innersight.runtimes.openvino import OpenVINO
 from standins import noisy
 
 
 @pytest.fixture
-def lite() -> innersight.Metric:
-    metric = innersight.create_metric("lite")
-    assert isinstance(metric, innersight.Metric)
-    return metric
+def lite() -> innersight.FeatureMetric:
+    return innersight.create_metric("lite")
 
 
-def test_an_enclosing_model_does_not_reach_the_network_fault_5(lite: innersight.Metric, cat: torch.Tensor) -> None:
+def test_an_enclosing_model_does_not_reach_the_network_fault_5(
+    lite: innersight.FeatureMetric, cat: torch.Tensor
+) -> None:
     other = noisy(cat, 0.1)
     expected = lite(cat, other).item()
     model = nn.Sequential(nn.Conv2d(3, 3, 1), lite)
@@ -45,20 +47,21 @@ def test_an_enclosing_model_does_not_reach_the_network_fault_5(lite: innersight.
 def test_one_comparison_uses_one_runtime_fault_7(cat: torch.Tensor) -> None:
     pytest.importorskip("openvino")
     metric = innersight.create_metric("lite", runtime="openvino")
-    assert isinstance(metric, innersight.Metric)
     image = cat.clone().requires_grad_()
     score = metric(cat, image)
     score.sum().backward()
     assert score.item() == 0
     assert image.grad is not None
     assert image.grad.abs().max() == 0
-    plain, with_gradient = metric.look(cat), metric.look(image)
+    plain, with_gradient = metric.extract_features(cat), metric.extract_features(image)
     with pytest.raises(ArgumentError, match="must come from one runtime"):
-        metric.compare(plain, with_gradient)
+        metric.compare_features(plain, with_gradient)
     with torch.no_grad(), pytest.raises(ArgumentError, match="must come from one runtime"):
-        metric.compare(plain, with_gradient)
-    metric.runtime._failed = True  # torch runs in its place: both sides are torch's
-    assert metric.compare(metric.look(cat), metric.look(image)).item() == 0
+        metric.compare_features(plain, with_gradient)
+    runtime = metric.comparisons[0].extractor.runtime
+    assert isinstance(runtime, OpenVINO)
+    runtime._failed = True  # torch takes over: both sides are computed by torch
+    assert metric.compare_features(metric.extract_features(cat), metric.extract_features(image)).item() == 0
 
 
 @pytest.mark.parametrize("runtime", ["torch", "torch-compile", "openvino"])
@@ -72,7 +75,7 @@ def test_a_metric_is_copied_and_pickled_whatever_its_runtime_fault_24(
     if runtime != "torch-compile":  # compiling takes a minute
         expected = metric(cat, other).item()
     else:
-        metric.runtime._compiled = lambda *_: pytest.fail("the compiled code of the original")
+        metric.comparisons[0].extractor.runtime._compiled = lambda *_: pytest.fail("the original is run")
         expected = None
     torch.save(metric, tmp_path / "metric.pt")
     for made in (
@@ -80,32 +83,56 @@ def test_a_metric_is_copied_and_pickled_whatever_its_runtime_fault_24(
         pickle.loads(pickle.dumps(metric)),
         torch.load(tmp_path / "metric.pt", weights_only=False),
     ):
-        assert made.backbone is not metric.backbone
-        assert made.runtime._backbone is made.backbone
+        extractor = made.comparisons[0].extractor
+        assert extractor.backbone is not metric.backbones[0]
+        assert extractor.runtime._backbone is extractor.backbone
         if expected is None:
-            assert made.runtime._compiled is None
+            assert extractor.runtime._compiled is None
         else:
             assert made(cat, other).item() == expected
 
 
-def test_halves_keep_the_precision_of_the_metric_fault_6(lite: innersight.Metric, cat: torch.Tensor) -> None:
-    expected = lite(cat, noisy(cat, 0.1)).item()
-    for outer in (nn.Sequential(lite).half(), nn.Sequential(lite).bfloat16()):
-        assert outer[0] is lite
+@pytest.mark.parametrize("shorten", [lambda module: module.half(), lambda module: module.bfloat16()])
+def test_half_precision_changes_nothing_fault_6(
+    lite: innersight.FeatureMetric, cat: torch.Tensor, shorten: Callable[[nn.Module], nn.Module]
+) -> None:
+    other = noisy(cat, 0.1)
+    expected, citation = lite(cat, other).item(), lite.citation
+    for outer in (lite, nn.Sequential(lite), nn.Sequential(nn.ModuleDict({"loss": lite}))):
+        assert shorten(outer) is outer
         assert lite.dtype == torch.float32
-        assert lite(cat, noisy(cat, 0.1)).item() == expected
-    assert lite.half().float()(cat, noisy(cat, 0.1)).item() == expected
+        assert {tensor.dtype for tensor in lite.backbones[0].parameters()} == {torch.float32}
+        assert lite(cat, other).item() == expected
+        assert lite.citation == citation
+    assert lite.float()(cat, other).item() == expected
     with pytest.raises(ArgumentError, match=r"must be torch\.float32 as the metric is, but got torch\.float16"):
         lite(cat.half(), cat.half())
-    assert lite.double().dtype == torch.float64
 
 
-def test_the_autocast_state_of_the_caller_does_not_leak_fault_8(lite: innersight.Metric, cat: torch.Tensor) -> None:
+def test_half_precision_leaves_a_metric_in_float64_fault_6(lite: innersight.FeatureMetric) -> None:
+    assert lite.double().half().bfloat16().dtype == torch.float64
+
+
+def test_a_move_with_half_precision_moves_and_keeps_the_precision_fault_6(lite: innersight.FeatureMetric) -> None:
+    lite.to("meta", torch.float16)
+    assert (lite.device.type, lite.dtype) == ("meta", torch.float32)
+    tensors = [*lite.backbones[0].parameters(), *lite.backbones[0].buffers()]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+def test_the_autocast_state_of_the_caller_does_not_leak_fault_8(
+    lite: innersight.FeatureMetric, cat: torch.Tensor
+) -> None:
+    (comparison,) = lite.comparisons
+
+    def parts(images: torch.Tensor) -> Iterator[ViewFeatures]:
+        return comparison.extractor.extract_in_parts(images, comparison.layers, comparison.pixels)
+
     with torch.autocast("cpu", torch.bfloat16):
-        for _ in zip(lite.look_in_parts(cat), lite.look_in_parts(cat), strict=True):
+        for _ in zip(parts(cat), parts(cat), strict=True):
             assert torch.is_autocast_enabled("cpu")
         assert torch.is_autocast_enabled("cpu")
-    part = lite.look_in_parts(cat)
+    part = parts(cat)
     next(part)
     assert not torch.is_autocast_enabled("cpu")
     part.close()
@@ -113,12 +140,12 @@ def test_the_autocast_state_of_the_caller_does_not_leak_fault_8(lite: innersight
 
 
 def test_arguments_of_another_kind_are_refused_in_one_line_fault_12() -> None:
-    with pytest.raises(ArgumentError, match=r"`metrics` must be a list of names, but got 'lite'. Use \['lite'\]"):
+    with pytest.raises(ArgumentError, match=r"`metrics` must be a list, but got 'lite'. Use \['lite'\]"):
         innersight.create_metrics("lite")
     metrics = innersight.create_metrics(["lite"])
     with pytest.raises(ArgumentError, match="`ahead` must be a whole number from 1, but got 0"):
         list(innersight.score_pairs([("a.png", "b.png")], metrics, ahead=0))
-    with pytest.raises(ArgumentError, match="`metrics` must be a dictionary of metrics by name, but got Metric"):
+    with pytest.raises(ArgumentError, match="`metrics` must be a dictionary of metrics by name, but got FeatureMetric"):
         list(innersight.score_pairs([("a.png", "b.png")], metrics["lite"]))  # type: ignore[arg-type]
 
 
@@ -126,13 +153,15 @@ def test_cuda_means_a_device_with_an_index_fault_17(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with FakeTensorMode(allow_non_fake_inputs=True):
         assert find_device("cuda") == find_device("auto") == torch.device("cuda:0")
-        external = create_rival("psnr", torch.device("cuda"))
+        external = innersight.create_metric("psnr", device="cuda")
         images = torch.rand(1, 3, 16, 16, device="cuda")
         assert images.device == external.device
     assert find_device("cpu") == torch.device("cpu")
 
 
-def test_values_are_not_read_while_torch_records_a_graph_fault_29(lite: innersight.Metric, cat: torch.Tensor) -> None:
+def test_values_are_not_read_while_torch_records_a_graph_fault_29(
+    lite: innersight.FeatureMetric, cat: torch.Tensor
+) -> None:
     other = noisy(cat, 0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -149,7 +178,7 @@ def test_validate_false_skips_the_range_check_alone_fault_29(cat: torch.Tensor) 
 
 
 def test_the_range_of_both_images_is_read_at_once_fault_29(
-    lite: innersight.Metric, cat: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+    lite: innersight.FeatureMetric, cat: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
     monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: reads.append(tensor.shape) or [0.0, 1.0, 0.0, 1.0])
@@ -166,26 +195,36 @@ def test_a_memory_limit_of_auto_is_refused_fault_31() -> None:
 @pytest.mark.parametrize("text", ["٣", "0,٣", "last-٣", "1_0", "+1", "0," + "9" * 5000])
 def test_numbers_are_ascii_digits_fault_32(text: str) -> None:
     with pytest.raises(ArgumentError, match="`layers` must be such as"):
-        parse_layers(text)
+        parse_layers("layers", text)
     if not text.isascii():
-        with pytest.raises(ArgumentError, match="`spread` must be a number"):
-            parse_number("spread", text)
+        with pytest.raises(ArgumentError, match="`weight` must be a number"):
+            parse_number("weight", text)
         with pytest.raises(ArgumentError, match="`input` must be 'native' or a list"):
             InputPolicy.parse(f"short={text}")
 
 
-def test_an_integer_of_thousands_of_digits_is_refused_fault_37() -> None:
-    with pytest.raises(ArgumentError, match="`seed` must be a whole number from 0"):
-        innersight.create_metric("lite:seed=" + "9" * 5000)
+@pytest.mark.parametrize("path", ["layers", "terms.moments.order", "terms.thumbnail.cells", "terms.chroma.power"])
+def test_an_integer_of_thousands_of_digits_is_refused_fault_37(path: str) -> None:
+    with pytest.raises(ArgumentError, match=r"must be (a whole number|such as)"):
+        innersight.create_metric(f"lite:{path}=" + "9" * 5000)
+
+
+def test_an_option_of_thousands_of_digits_is_refused_fault_37(vit_weights: Path) -> None:
+    with pytest.raises(ArgumentError, match="`seed` must be"):
+        innersight.create_metric(
+            "paper:distance=swd:terms.features.options.seed=" + "9" * 5000,
+            backbone="vit_tiny_patch16_224",
+            weights=vit_weights,
+        )
 
 
 def test_a_device_failure_in_an_external_metric_stops_the_run_fault_18() -> None:
-    external = create_rival("psnr")
-    seen = external.look(torch.rand(1, 3, 16, 16))
+    external = innersight.create_metric("psnr")
+    image = torch.rand(1, 3, 16, 16)
 
     def fail(*_: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    external._score = fail
+    external.__dict__["_score"] = fail
     with pytest.raises(RuntimeError, match="illegal memory access"):
-        external.compare(seen, seen)
+        external(image, image)
