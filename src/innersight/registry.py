@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A read-only mapping from names to objects, filled at its first use.
+    """A read-only mapping from names to objects in alphabetical order, filled at its first use.
 
     It imports every module of `package`, whose modules register their objects with `register` or `add`. It then loads
     the entry points of `group`, through which other installed packages add theirs. The name of an entry point is the
@@ -50,6 +50,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._broken: dict[str, str] = {}
         self._lock = threading.RLock()
         self._filled = False
+        self._complete = False
 
     def add(self, name: str, item: Item) -> Item:
         """Register an object.
@@ -97,13 +98,15 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         self._fill()
-        return iter(tuple(self._items))
+        return iter(sorted(self._items))
 
     def __len__(self) -> int:
         self._fill()
         return len(self._items)
 
     def _fill(self) -> None:
+        if self._complete:  # without the lock, which torch.compile cannot trace
+            return
         with self._lock:
             if self._filled:
                 return
@@ -113,6 +116,7 @@ class Registry(Mapping[str, T], Generic[T]):
                 importlib.import_module(f"{self._package}.{module.name}")
             for point in entry_points(group=self._group) if self._group is not None else ():
                 self._load(point)
+            self._complete = True
 
     def _load(self, point: EntryPoint) -> None:
         """Register the object of an entry point. A defect of one package must not disable the others."""

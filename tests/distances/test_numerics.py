@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from innersight.distances.numerics import LARGE, large_value_unit, safe_pow
+from innersight.distances.numerics import LARGE, large_value_unit, pool, safe_pow
 
 
 def test_values_and_slopes() -> None:
@@ -39,3 +39,18 @@ def test_the_unit_of_large_values_is_that_of_each_sample_fault_25(largest: float
     torch.testing.assert_close(unit.flatten(), torch.tensor([largest / LARGE, 1.0]))
     assert torch.isfinite((values / unit).square().sum())
     assert not unit.requires_grad
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e10, 1e25, 1e37])
+def test_the_root_mean_square_does_not_overflow_fault_25(scale: float) -> None:
+    positions = (scale * torch.tensor([[3.0, 4.0, 0.0, 0.0]])).requires_grad_()
+    value = pool(positions, "rms")
+    torch.testing.assert_close(value, torch.tensor([2.5 * scale]))
+    (gradient,) = torch.autograd.grad(value, positions)
+    torch.testing.assert_close(gradient, torch.tensor([[0.3, 0.4, 0.0, 0.0]]))
+
+
+def test_pooling_written_out() -> None:
+    positions = torch.rand(2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(pool(positions, "mean"), positions.mean((1, 2)))
+    torch.testing.assert_close(pool(positions, "rms"), positions.square().mean((1, 2)).sqrt())

@@ -161,8 +161,8 @@ def test_a_row_that_cannot_be_scored_carries_its_error_fault_33(tmp_path: Path, 
     assert [row.error is None for row in rows] == [False, True, False, True]
     assert said in str(rows[0].error)
     assert f"{name}', line {rows[0].number}: " in str(rows[0].error)
-    assert opened.first_paths() == opened.paths(rows[3]) == (tmp_path / "a.png", tmp_path / "b.png")
-    assert opened.columns() == ["reference", "distorted"]
+    assert opened.first == opened.paths(rows[3]) == (tmp_path / "a.png", tmp_path / "b.png")
+    assert opened.columns == ("reference", "distorted")
     with pytest.raises(ArgumentError) as error:
         open_list(write(tmp_path / f"bad-{name}", head + row))
     assert said in str(error.value)
@@ -173,7 +173,7 @@ def test_a_list_in_memory_names_the_row_fault_33() -> None:
     assert [row.error is None for row in pairs.rows()] == [False, True]
     assert "Row 1: no 'distorted'; there is (reference, distorted)" in str(next(pairs.rows()).error)
     with pytest.raises(ArgumentError, match=r"The list has no rows\. Add at least one pair"):
-        list_rows([]).first_paths()
+        list_rows([])
 
 
 @pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are Unicode on this system")

@@ -33,7 +33,7 @@ def test_the_default_is_lite_on_the_cpu() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metric": "liet"}, r"`metric` must be one of \(best, lite, paper, vit, psnr, .*\), but got 'liet'. Did you mean lite"),
+        ({"metric": "liet"}, r"`metric` must be one of \(best, lite, paper, vit, dists, .*\), but got 'liet'. Did you mean lite"),
         ({"distance": "skld"}, r"'skld' is not defined for maps"),
         ({"distance": "ssim"}, r"`distance` must be one of"),
         ({"features": "embedding"}, r"efficientnet-lite0 has no embedding"),

@@ -82,7 +82,7 @@ def batch(
     metrics = create_metrics(
         metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, changes=changes
     )
-    progress = Progress(0 if quiet else sum(1 for _ in listed.rows()))
+    progress = Progress(0 if quiet else listed.count)
     try:
         with progress:
             outcome = score_list(

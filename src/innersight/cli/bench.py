@@ -18,8 +18,8 @@ def bench(
         str,
         typer.Argument(
             metavar="SET",
-            help="Data set (live, tid2013, pipal, kadid10k, csiq, or one of another package), or a list: .csv, .jsonl or "
-            ".parquet.",
+            help="Data set (live, tid2013, pipal, kadid10k, csiq, or one of another package), or a list (.csv, "
+            ".jsonl or .parquet).",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Folder for scores and tables.")],
@@ -54,7 +54,16 @@ def bench(
     resamples: Annotated[
         int, typer.Option(min=0, help="Number of bootstrap resamples for 95 % intervals; 0: no intervals.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
+    votes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of votes per opinion: standard error = standard deviation / sqrt(N). Default: the column "
+            "votes of a list.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples and of the random subset of rows.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
     """Measure the agreement of metrics with human opinion on a data set, and write scores and tables to a folder."""
@@ -95,6 +104,7 @@ def bench(
                 resume=resume,
                 overwrite=overwrite,
                 resamples=resamples,
+                votes=votes,
                 seed=seed,
                 on_row=progress.show,
             )

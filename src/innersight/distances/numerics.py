@@ -1,4 +1,4 @@
-"""Roots with a gradient of zero at zero, and units that prevent the overflow of squares."""
+"""Roots with a gradient of zero at zero, units that prevent the overflow of squares, and pooling over positions."""
 
 from __future__ import annotations
 
@@ -51,3 +51,27 @@ def safe_pow(values: torch.Tensor, exponent: float) -> torch.Tensor:
     flat = values <= 0  # False for NaN
     # The inner `where` keeps the slope of the unused branch finite, since 0 * inf is NaN.
     return torch.where(flat, 0.0, torch.where(flat, 1.0, values).pow(exponent))
+
+
+def pool(positions: torch.Tensor, pooling: str) -> torch.Tensor:
+    r"""Pool the values of positions to one value for each sample.
+
+    .. math:: \frac{1}{P} \sum_p x_p \quad (\mathrm{mean}), \qquad
+        \sqrt{\frac{1}{P} \sum_p x_p^2} \quad (\mathrm{rms})
+
+    Args:
+        positions: (N, ...), from 0.
+        pooling: `mean` or `rms`.
+
+    Returns:
+        (N,), from 0. The root has a gradient of zero at 0. Large values do not overflow when they are squared.
+
+    Example:
+        >>> pool(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), "rms"), pool(torch.tensor([[3.0, 4.0]]), "mean")
+        (tensor([3.5355, 0.0000]), tensor([3.5000]))
+    """
+    values = positions.flatten(1)
+    if pooling == "mean":
+        return values.mean(1)
+    unit = large_value_unit(values)
+    return unit[:, 0] * safe_pow((values / unit).square().mean(1), 0.5)

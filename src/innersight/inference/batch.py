@@ -98,7 +98,7 @@ def score_list(
         cache=cache,
         perturbation=perturbation,
     )
-    engine.warm_up(pairs.first_paths()[0])  # it chooses the runtime, which is part of the record
+    engine.warm_up(pairs.first[0])  # it chooses the runtime, which is part of the record
     run = {
         "list": pairs.digest,
         "metrics": {name: metric.describe() for name, metric in metrics.items()},

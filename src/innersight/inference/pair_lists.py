@@ -11,7 +11,7 @@ from typing import Any
 
 from innersight.errors import ArgumentError
 from innersight.io.images import FORMATS
-from innersight.io.tables import TableRow, check_table, checked_row, read_table
+from innersight.io.tables import TableRow, checked_row, read_table
 
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".webp", ".tif", ".tiff"}
 _OTHER_IMAGE_SUFFIXES = {
@@ -35,6 +35,9 @@ class PairList:
         reference_column: The column with the path of the reference.
         distorted_column: The column with the path of the distorted image.
         digest: The SHA-256 of the file or of the rows, and of the two column names: `sha256:...`.
+        count: The number of rows.
+        columns: The names of all columns, in order. Each row of a JSON Lines file can add columns.
+        first: The files of the first row that can be scored.
     """
 
     source: Path | None
@@ -43,6 +46,9 @@ class PairList:
     reference_column: str
     distorted_column: str
     digest: str
+    count: int = 0
+    columns: tuple[str, ...] = ()
+    first: tuple[Path, Path] = (Path(), Path())
 
     def rows(self) -> Iterator[TableRow]:
         """Read all rows with all their columns. A row that can't be scored carries its error.
@@ -62,29 +68,29 @@ class PairList:
                 where = f"Row {number}"
                 yield self._with_paths_checked(checked_row(number, values, where), where)
 
-    def columns(self) -> list[str]:
-        """Return the names of all columns, in order. Each row of a JSON Lines file can add columns."""
-        if self.source is None or self.source.suffix.lower() != ".jsonl":
-            return list(next((row.values for row in self.rows()), ()))
-        return list(dict.fromkeys(column for row in self.rows() for column in row.values))
-
     def paths(self, row: TableRow) -> tuple[Path, Path]:
         """Return the files of the reference and of the distorted image of a row without an error."""
         return self.folder / row.values[self.reference_column], self.folder / row.values[self.distorted_column]
 
-    def first_paths(self) -> tuple[Path, Path]:
-        """Return the files of the first row that can be scored.
+    def scanned(self) -> PairList:
+        """Return the list with the number of its rows, its columns and its first pair, from one pass over the rows.
 
         Raises:
             ArgumentError: If the list has no rows, or none that can be scored; then with the error of its first row.
         """
-        first_error = None
+        each_row_adds = self.source is not None and self.source.suffix.lower() == ".jsonl"
+        count, columns, first, first_error = 0, dict[str, None](), None, None
         for row in self.rows():
+            if each_row_adds or not count:
+                columns |= dict.fromkeys(row.values)
             if row.error is None:
-                return self.paths(row)
+                first = first or self.paths(row)
             first_error = first_error or row.error
-        name = "" if self.source is None else f" '{self.source}'"
-        raise ArgumentError(first_error or f"The list{name} has no rows. Add at least one pair.")
+            count += 1
+        if first is None:
+            name = "" if self.source is None else f" '{self.source}'"
+            raise ArgumentError(first_error or f"The list{name} has no rows. Add at least one pair.")
+        return replace(self, count=count, columns=tuple(columns), first=first)
 
     def refuse_changed(self) -> None:
         """Check that the file still has the content that `open_list` read.
@@ -137,15 +143,12 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
     Example:
         >>> path = getfixture("tmp_path") / "list.csv"
         >>> _ = path.write_text("reference,distorted,kind\na.png,b.png,blur\n")
-        >>> open_list(path).columns()
-        ['reference', 'distorted', 'kind']
+        >>> open_list(path).columns
+        ('reference', 'distorted', 'kind')
     """
     path = Path(path)
-    check_table(path)
-    digest = _digest_of_file(path, (reference_column, distorted_column))
-    opened = PairList(path, None, path.parent, reference_column, distorted_column, digest)
-    opened.first_paths()
-    return opened
+    opened = PairList(path, None, path.parent, reference_column, distorted_column, "").scanned()
+    return replace(opened, digest=_digest_of_file(path, (reference_column, distorted_column)))
 
 
 def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> PairList:
@@ -201,16 +204,19 @@ def list_rows(rows: Iterable[Mapping[str, Any]], folder: Path = Path()) -> PairL
         folder: The folder that relative paths start from.
 
     Returns:
-        The list.
+        The list. At least one of its rows can be scored.
+
+    Raises:
+        ArgumentError: If no row can be scored.
 
     Example:
         >>> pairs = list_rows([{"reference": "a.png", "distorted": "b.png"}], Path("photos"))
-        >>> [path.as_posix() for path in pairs.first_paths()]
+        >>> [path.as_posix() for path in pairs.first]
         ['photos/a.png', 'photos/b.png']
     """
     listed = tuple(rows)
     digest = hashlib.sha256(json.dumps([str(folder), listed]).encode()).hexdigest()
-    return PairList(None, listed, folder, "reference", "distorted", f"sha256:{digest}")
+    return PairList(None, listed, folder, "reference", "distorted", f"sha256:{digest}").scanned()
 
 
 def _digest_of_file(path: Path, columns: tuple[str, str]) -> str:

@@ -60,8 +60,7 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
         raise ArgumentError(f"The results would replace the list '{out}'. Name another output.")
     if out.suffix.lower() == ".parquet":
         require_parquet()
-    listed = pairs.columns()
-    repeated = [column for column in columns if column in listed]
+    repeated = [column for column in columns if column in pairs.columns]
     if repeated:
         raise ArgumentError(f"The list has a column {repeated[0]!r} already, as the results would: rename it first.")
 
@@ -189,7 +188,7 @@ def _write(path: Path, suffix: str, pairs: PairList, added: Sequence[str], rows:
     try:
         match suffix:
             case ".csv":
-                _write_csv(path, [*pairs.columns(), *added], rows())
+                _write_csv(path, [*pairs.columns, *added], rows())
             case ".jsonl":
                 _write_json_lines(path, rows())
             case _:
@@ -251,7 +250,7 @@ def _write_parquet(path: Path, pairs: PairList, added: Sequence[str], rows: _Row
     import pyarrow
     from pyarrow import parquet
 
-    columns = [*pairs.columns(), *added]
+    columns = [*pairs.columns, *added]
 
     def parts() -> Iterator[list[dict[str, Any]]]:
         walk = rows()

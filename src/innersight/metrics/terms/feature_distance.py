@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 import torch
 
 from innersight.backbones.features import resolve_layers
-from innersight.distances.numerics import safe_pow
+from innersight.distances.numerics import pool
 from innersight.distances.registry import DISTANCES, Positional, Rule, Stacked, find_rule
 from innersight.errors import ArgumentError
 from innersight.metrics.terms.base import TERMS, FeatureSource, Term, TermFeatures
@@ -139,9 +139,4 @@ class FeatureDistance(Term):
         if isinstance(rule, Stacked):
             return rule(reference[:, None], distorted[:, None], **dict(self.options))
         values = rule(reference, distorted, **dict(self.options))
-        if not isinstance(rule, Positional):
-            return values
-        positions = values.flatten(1)
-        if self.pooling == "rms":
-            return safe_pow(positions.square().mean(1), 0.5)
-        return positions.mean(1)
+        return pool(values, self.pooling) if isinstance(rule, Positional) else values

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, get_args
 
 import torch
 
-from innersight.distances.numerics import safe_pow
+from innersight.distances.numerics import pool
 from innersight.distances.registry import Positional, find_rule
 from innersight.errors import ArgumentError
 from innersight.metrics.terms.base import TERMS, FeatureSource, PixelFeature, Term, TermFeatures
@@ -71,9 +71,7 @@ class ThumbnailDistance(Term):
     def scores(self, reference: TermFeatures, distorted: TermFeatures) -> torch.Tensor:
         """Compute the pooled distance: (N, 1), from 0."""
         (positions,) = self.maps(reference, distorted)
-        values = positions.flatten(1)
-        pooled = safe_pow(values.square().mean(1), 0.5) if self.pooling == "rms" else values.mean(1)
-        return pooled[:, None]
+        return pool(positions, self.pooling)[:, None]
 
     def has_map(self, source: FeatureSource) -> bool:  # noqa: ARG002
         """Return True."""
