@@ -1,6 +1,6 @@
-"""The paper preset gives the paper's scores, computed by an independent implementation on the same stand-in weights.
+"""The preset `paper` gives the paper's scores, computed by an independent implementation on the same stand-in weights.
 
-`fixtures/paper_scores.json` holds them, its note says how they were made. Float32 on a CPU; 1e-5 relative, embeddings
+`fixtures/paper_scores.json` holds them, and its note says how they were made. Float32 on a CPU; 1e-5 relative, embeddings
 to 1e-4 relative + 1e-8.
 """
 
@@ -19,17 +19,20 @@ import innersight
 from standins import fill, tensor_pair, write_weights
 
 SCORES = json.loads((Path(__file__).parent.parent / "fixtures" / "paper_scores.json").read_text())["scores"]
-CHOICES = {"embedding_cos": "features=embedding:distance=cos", "cos_width": "distance=cos"}
+CHANGES = {"embedding_cos": "features=embedding:distance=cos", "cos_width": "distance=cos"}
 
 
 @torch.inference_mode()
 def compare_once(metrics: Mapping[str, Any], reference: torch.Tensor, distorted: torch.Tensor) -> dict[str, float]:
-    """Score by metrics of one network, which sees each image once a sight."""
-    seen: dict[str, tuple[Any, Any]] = {}
-    for metric in metrics.values():
-        if metric.sight not in seen:
-            seen[metric.sight] = metric.look(reference), metric.look(distorted)
-    return {name: metric.compare(*seen[metric.sight]).item() for name, metric in metrics.items()}
+    """Score by metrics of one network, with one extraction for each extractor id."""
+    extracted: dict[str, tuple[Any, Any]] = {}
+    scores = {}
+    for name, metric in metrics.items():
+        key = metric.comparisons[0].extractor.extractor_id
+        if key not in extracted:
+            extracted[key] = metric.extract_features(reference), metric.extract_features(distorted)
+        scores[name] = metric.compare_features(*extracted[key]).item()
+    return scores
 
 
 @pytest.mark.slow
@@ -39,7 +42,7 @@ def test_the_paper_preset_gives_the_papers_scores(timm_name: str, tmp_path: Path
     weights = write_weights(timm_name, tmp_path, **options)
     got, expected = {}, {}
     columns = next(iter(SCORES[timm_name].values()))
-    names = {column: f"paper:{CHOICES.get(column, f'distance={column}')}" for column in columns}
+    names = {column: f"paper:{CHANGES.get(column, f'distance={column}')}" for column in columns}
     metrics = innersight.create_metrics(list(names.values()), backbone=timm_name, weights=weights)
     for case, scores in SCORES[timm_name].items():
         size, _, seed = case.partition(":")
@@ -51,7 +54,7 @@ def test_the_paper_preset_gives_the_papers_scores(timm_name: str, tmp_path: Path
     assert len(expected) > len(embeddings) > 0
     for key in expected:
         if key in embeddings and timm_name == "resnet50_clip.openai":
-            # See test_float32_does_not_settle_the_embedding_of_the_stand_in_resnet.
+            # See test_float32_does_not_determine_the_embedding_of_the_stand_in_resnet.
             assert got[key] == pytest.approx(expected[key], rel=3e-3), key
         elif key in embeddings:
             assert got[key] == pytest.approx(expected[key], rel=1e-4, abs=1e-8), key
@@ -60,10 +63,10 @@ def test_the_paper_preset_gives_the_papers_scores(timm_name: str, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_float32_does_not_settle_the_embedding_of_the_stand_in_resnet(tmp_path: Path) -> None:
-    """Random weights saturate its attention pool: this one score moves by 1e-3 with the CPU's kernels and threads.
+def test_float32_does_not_determine_the_embedding_of_the_stand_in_resnet(tmp_path: Path) -> None:
+    """Random weights saturate its attention pool: this score changes by 1e-3 with the CPU's kernels and threads.
 
-    So it is held to 1e-9 of plain torch in float64, where rounding is out of the way, and to 3e-3 in float32.
+    So it must be within 1e-9 of plain torch in float64, where rounding is negligible, and within 3e-3 in float32.
     """
     weights = write_weights("resnet50_clip.openai", tmp_path)
     reference, distorted = (image.double() for image in tensor_pair(288, 288, 1))
@@ -81,12 +84,14 @@ def test_float32_does_not_settle_the_embedding_of_the_stand_in_resnet(tmp_path: 
     assert got == pytest.approx(sum(alone) / 4, rel=1e-9)
     golden = SCORES["resnet50_clip.openai"]["288x288:1"]["embedding_cos"]
     assert golden == pytest.approx(got, rel=3e-3)
-    assert golden != pytest.approx(got, rel=5e-4)  # the golden, float32, is itself this far from the exact score
+    assert golden != pytest.approx(
+        got, rel=5e-4
+    )  # the golden score, in float32, differs this much from the exact score
 
 
 @pytest.mark.slow
-def test_float32_rounding_of_the_folded_distances_is_far_below_the_tolerance(tmp_path: Path) -> None:
-    """In float64 the scores move by less than a tenth of the 1e-5 that the goldens are held to."""
+def test_float32_rounding_of_the_paper_divergences_is_far_below_the_tolerance(tmp_path: Path) -> None:
+    """In float64 the scores differ by less than a tenth of the tolerance of the golden scores, 1e-5."""
     weights = write_weights("vit_base_patch32_clip_quickgelu_224.openai", tmp_path)
     reference, distorted = tensor_pair(288, 288, 1)
     names = [f"paper:distance={distance}" for distance in ("l2", "cos", "skld", "jsd", "wsd")]
