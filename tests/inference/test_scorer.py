@@ -1,8 +1,9 @@
-"""One pair of files."""
+"""Two image files score as their tensors do, and wrong arguments are refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,21 +32,46 @@ def test_a_file_scores_as_its_tensor(files: tuple[Path, Path]) -> None:
     assert innersight.score(*map(str, files), metric=metric) == pytest.approx(expected, rel=1e-6)
 
 
-def test_overrides_reach_the_metric(files: tuple[Path, Path], vit_weights: Path) -> None:
+def test_overrides_are_passed_to_the_metric(files: tuple[Path, Path], vit_weights: Path) -> None:
     options = {"backbone": "vit_tiny_patch16_224", "distance": "cos", "weights": vit_weights}
     metric = innersight.create_metric("paper", **options)
     expected = score_images(metric, *read_pair(*files)).score
     assert innersight.score(*files, metric="paper", **options) == expected > 0
 
 
-def test_a_ready_metric_takes_no_overrides(files: tuple[Path, Path]) -> None:
-    with pytest.raises(
-        ArgumentError, match="`metric` is a ready metric: its configuration is changed by create_metric"
-    ):
-        innersight.score(*files, metric=innersight.create_metric("lite"), distance="l2")
+def test_changes_are_passed_to_the_metric(files: tuple[Path, Path]) -> None:
+    changes = {"terms.moments.weight": 0, "scale": "linear"}
+    expected = score_images(innersight.create_metric("lite", changes=changes), *read_pair(*files)).score
+    assert innersight.score(*files, changes=changes) == pytest.approx(expected, rel=1e-6)
+    assert expected != pytest.approx(innersight.score(*files), rel=0.01)
 
 
-def test_layers_and_map_come_if_asked_for(files: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize(
+    "options", [{"distance": "l2"}, {"changes": {"scale": "log"}}, {"precision": "fp64"}, {"device": "cpu"}]
+)
+def test_a_metric_that_is_made_already_takes_no_further_options(
+    files: tuple[Path, Path], options: dict[str, Any]
+) -> None:
+    with pytest.raises(ArgumentError, match=r"`metric` is a metric that is made already, .* pass them to create_metric"):
+        innersight.score(*files, metric=innersight.create_metric("lite"), **options)
+
+
+def test_a_metric_of_another_library_scores_files_too_fault_49(files: tuple[Path, Path]) -> None:
+    """The expected value is computed by the definition of PSNR."""
+    reference, distorted = (np.array(Image.open(path)) / 255 for path in files)
+    expected = 10 * np.log10(1 / np.mean((reference - distorted) ** 2))
+    assert innersight.score(*files, metric="psnr") == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_metric_without_layers_or_map_names_one_that_has_them(files: tuple[Path, Path]) -> None:
+    psnr, images = innersight.create_metric("psnr"), read_pair(*files)
+    with pytest.raises(ArgumentError, match="psnr has no map: use a metric of features, such as 'lite'"):
+        score_images(psnr, *images, with_map=True)
+    with pytest.raises(ArgumentError, match="psnr has no layers: use a metric of features, such as 'lite'"):
+        score_images(psnr, *images, with_layers=True)
+
+
+def test_per_layer_and_map_are_computed_if_asked_for(files: tuple[Path, Path]) -> None:
     metric = innersight.create_metric("lite")
     images = read_pair(*files)
     bare, full = score_images(metric, *images), score_images(metric, *images, with_layers=True, with_map=True)
