@@ -1,4 +1,4 @@
-"""Times of several ways to do one thing, taken in turns, and the machine they were taken on."""
+"""Timing of several functions in turns, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 
 def machine() -> str:
-    """Return one line on what the figures hold for."""
+    """Return one line with the processor and the versions of the software that were measured."""
     about = Path("/proc/cpuinfo")
     lines = about.read_text().splitlines() if about.is_file() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
@@ -36,5 +36,5 @@ def alternate(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
 
 
 def ratios(times: Mapping[str, float], ours: str) -> str:
-    """Say how many times as long every other side took."""
+    """Write one line for each side: its seconds, and the ratio to the seconds of the side `ours`."""
     return "\n".join(f"  {name:<58} {seconds:8.2f} s  {seconds / times[ours]:6.2f}x" for name, seconds in times.items())

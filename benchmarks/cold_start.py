@@ -1,6 +1,6 @@
-"""Where the time of one `innersight score` goes, from a cold process: `python benchmarks/cold_start.py [--runs 5]`.
+"""Measure the stages of one `innersight score` in a new process: `python benchmarks/cold_start.py [--runs 5]`.
 
-Each figure is the median over fresh processes; the stages are timed inside one process of their own, in order.
+Each number is the median over new processes. The stages are measured in order, inside one process for each run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import innersight; mark("import innersight")
 import torch; mark("import torch")
 import torchvision; mark("import torchvision (for timm)")
 import timm; mark("import timm")
-from innersight.metrics.create import create_metric
+from innersight.metrics.factory import create_metric
 from innersight.inference.scorer import read_pair, score_images; mark("import the rest")
 metric = create_metric("lite"); mark("build the network, check and load its weights")
 images = read_pair(*sys.argv[1:]); mark("read two images")
@@ -50,7 +50,7 @@ def main() -> None:
         pair = [str(reference), str(distorted)]
         command = [str(Path(sys.executable).parent / "innersight"), "score", *pair, "--json"]
         whole, stages = [], []
-        for _ in range(runs + 1):  # the first warms the disk cache and is not counted
+        for _ in range(runs + 1):  # the first one fills the disk cache and is not counted
             start = time.perf_counter()
             subprocess.run(command, check=True, capture_output=True)
             whole.append(time.perf_counter() - start)

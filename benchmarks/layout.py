@@ -1,4 +1,4 @@
-"""Channels-last against contiguous memory, alternating, on the CPU: `python benchmarks/layout.py [--runs 15]`."""
+"""Compare the channels-last and the contiguous memory layout on the CPU: `python benchmarks/layout.py [--runs 15]`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
             for label, model in (("contiguous", contiguous), ("channels last", last)):
                 start = time.perf_counter()
                 model.forward_intermediates(images, intermediates_only=True)
-                if run >= 2:  # the first ones choose kernels
+                if run >= 2:  # in the first runs torch chooses kernels
                     times.setdefault(label, []).append(time.perf_counter() - start)
         medians = {label: 1000 * statistics.median(values) for label, values in times.items()}
         ratio = medians["contiguous"] / medians["channels last"]

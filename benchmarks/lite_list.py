@@ -1,8 +1,9 @@
-"""The `lite` preset on a list, against what LPIPS and DISTS cost: `python benchmarks/lite_list.py [--rounds 5]`.
+"""Compare `lite` on a list with the cost of LPIPS and DISTS: `python benchmarks/lite_list.py [--rounds 5]`.
 
-4 references of 512 x 384 with 50 distorted images each, PNG files, decoding included on all sides. LPIPS-Alex costs two
-passes of AlexNet's features a pair, LPIPS-VGG and DISTS two of VGG16's; here eager torch, torchvision's networks with
-random weights. VGG16 takes part with an eighth of the list, its time counted eight times.
+The list has 4 references of 512 x 384 with 50 distorted images each, as PNG files. The time to decode the files is
+included except where the output says otherwise. LPIPS-Alex needs two passes of AlexNet for each pair, LPIPS-VGG and
+DISTS need two passes of VGG16. They run as torchvision's networks with random weights in eager torch. VGG16 runs on an
+eighth of the list, and its time is multiplied by eight.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Peak memory above the loaded model: `python benchmarks/memory.py`; Linux, one fresh process a case.
+"""Measure the peak memory above the loaded model: `python benchmarks/memory.py`. It needs Linux.
 
-A pair of 7680 x 4320 through `paper` (dinov1-vitb16, random weights) and `lite`, and a list of 10^6 rows through the
-engine with the stubbed network of `overhead.py`, against 10^4 rows of the same. Resident memory as the system counts
-it: its peak over the run, less what it was when the metric stood ready, which for images is after a first small pair,
-since a runtime may convert the network then.
+Each case runs in a new process. The cases are a pair of 7680 x 4320 with `paper` (dinov1-vitb16, random weights) and
+with `lite`, and lists of 10^4 and 10^6 rows with the metric of `overhead.py`, which runs no network. The number is the
+peak of the resident memory during the run, less the resident memory before the run. For images, a small pair is scored
+before, since a runtime may convert the network at the first call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from alternate import machine
-from overhead import stubbed, write_list
+from overhead import metric_without_network, write_list
 from paper_windows import write_random_weights
 from PIL import Image
 from skimage import data
@@ -37,13 +37,13 @@ def write_8k(folder: Path) -> tuple[Path, Path]:
 
 
 def memory(field: str) -> float:
-    """Return this process's resident memory, VmRSS now or VmHWM at its most, MiB."""
+    """Return the resident memory of this process in MiB: VmRSS is the current value, VmHWM the peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 2**10
 
 
 def start() -> tuple[float, float]:
-    """Forget the peak so far; return the memory now and the time."""
+    """Reset the peak; return the current memory and the time."""
     Path("/proc/self/clear_refs").write_text("5")
     return memory("VmRSS"), time.perf_counter()
 
@@ -51,14 +51,12 @@ def start() -> tuple[float, float]:
 def run(case: str, folder: Path) -> None:
     kind, how = case.split()
     if kind == "list":
-        metric, pairs = stubbed(), open_list(folder / f"{how}.csv")
+        metric, pairs = metric_without_network(), open_list(folder / f"{how}.csv")
         before, began = start()
-        score_list(pairs, {"stub": metric}, folder / "scores.csv", overwrite=True)
+        score_list(pairs, {"lite": metric}, folder / "scores.csv", overwrite=True)
     else:
-        options = {}
-        if kind == "paper":
-            options["weights"] = folder / "random.safetensors"
-        metrics = create_metrics([kind], runtime=how, **options)
+        weights = folder / "random.safetensors" if kind == "paper" else None
+        metrics = create_metrics([kind], runtime=how, weights=weights)
         for pair in ("small.png", "small.png"), ("reference.png", "distorted.jpg"):
             before, began = start()
             (result,) = score_pairs([(folder / pair[0], folder / pair[1])], metrics)
@@ -72,7 +70,7 @@ def run(case: str, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
-    parser.add_argument("--inside", nargs=2, metavar=("CASE", "FOLDER"), help="Run one case in this process.")
+    parser.add_argument("--inside", nargs=2, metavar=("CASE", "FOLDER"), help="run one case in this process")
     given = parser.parse_args()
     if given.inside:
         run(given.inside[0], Path(given.inside[1]))

@@ -1,9 +1,10 @@
-"""What the engine costs a row when network and images cost nothing: `python benchmarks/overhead.py`.
+"""Measure the time of the engine for each row, without a network: `python benchmarks/overhead.py`.
 
-Lists of 10^3, 10^4 and 10^5 rows over 200 PNG files of 16 x 16 pixels, 20 references, `innersight.inference` from the
-list's file to the file of scores, with a network that returns the same two small maps at once. Reading the rows'
-distorted files with `read_image`, which any way of scoring them must do, is timed in turns with it and taken off.
-`--profile` tells where a row's time goes: its steps alone, in one thread, and how often threads waited for each other.
+The lists have 10^3, 10^4 and 10^5 rows over 200 PNG files of 16 x 16 pixels, 20 of them references. The engine runs
+from the file of the list to the file of the scores. In place of the network it uses a corner of the image as the output
+of every layer. The time to read the distorted files with `read_image` is measured in turns with it and subtracted,
+since every way of scoring must read them. `--profile` measures the steps of a row alone, in one thread, and counts how
+often threads wait for each other.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from pathlib import Path
 import torch
 from alternate import alternate, machine
 
-from innersight import Metric, create_metric, read_image
+from innersight import FeatureMetric, create_metric, read_image
 from innersight.inference.batch import score_list
-from innersight.inference.extractor import RowScore, Sights
+from innersight.inference.extractor import FeatureExtractor, ImageFeatures, RowScore
 from innersight.inference.journal import Journal
 from innersight.inference.pair_lists import open_list
+from innersight.metrics.view_extractor import ViewExtractor
 
 FILES, REFERENCES, SIDE = 200, 20, 16
 WORKERS = ("auto", 1)
@@ -32,20 +34,22 @@ WORKERS = ("auto", 1)
 class Nothing:
     """A runtime that runs no network."""
 
-    name, reduced = "nothing", None
+    name, reduced, differentiable = "nothing", None, True
 
     def __call__(self, images: torch.Tensor, layers: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
-        """Return a corner of the images for every layer."""
+        """Return a corner of the images as the output of every layer."""
         return tuple(images[..., :4, :4] for _ in layers or ())
 
 
-def stubbed() -> Metric:
+def metric_without_network() -> FeatureMetric:
+    """Make `lite` at native size with `Nothing` as its runtime."""
     lite = create_metric("lite", input="native", layers="0,1")
-    return Metric(lite.config, lite.backbone, Nothing())
+    (view,) = lite.config.views
+    return FeatureMetric(lite.config, [ViewExtractor(view, lite.backbones[0], Nothing())])
 
 
 def write_list(folder: Path, rows: int) -> Path:
-    """Write the files, if they are not there yet, and a list of so many rows over them."""
+    """Write the image files, if they do not exist yet, and a list with this number of rows over them."""
     from PIL import Image
 
     draw = torch.Generator().manual_seed(0)
@@ -62,23 +66,36 @@ def write_list(folder: Path, rows: int) -> Path:
     return path
 
 
-def profile(folder: Path, metric: Metric, rows: int) -> None:
-    """Print what each step of a row takes by itself, and the voluntary context switches of a row in the engine."""
+def features_of(extractor: FeatureExtractor, path: Path, reference: ImageFeatures | None = None) -> ImageFeatures:
+    """Extract the features of one file.
+
+    Raises:
+        InnersightError: If the file cannot be read.
+    """
+    like = None if reference is None else [reference]
+    (found,) = extractor.extract([path], in_parts=False, like=like)
+    if not isinstance(found, ImageFeatures):
+        raise found
+    return found
+
+
+def profile(folder: Path, metric: FeatureMetric, rows: int) -> None:
+    """Print the time of each step of a row alone, and the voluntary context switches of a row in the engine."""
     pairs = open_list(write_list(folder, rows))
     paths = [pairs.paths(row) for row in pairs.rows()]
     images = [read_image(distorted)[None] for _, distorted in paths[:FILES]]
-    sights = Sights({"lite": metric}, with_layers=False, together=False, cache=None)
-    views = [metric.look(image) for image in images]
-    seen = sights.see([paths[0][0]], in_parts=False)[0]
+    extractor = FeatureExtractor({"lite": metric}, with_layers=False, together=False, cache=None)
+    features = [metric.extract_features(image) for image in images]
+    reference = features_of(extractor, paths[0][0])
     journal = Journal(folder / "profile.csv", {}, resume=False, overwrite=True)
     nothing = RowScore({"lite": 1.0}, {}, None)
     with ThreadPoolExecutor(1) as pool, torch.inference_mode():
         steps = {
             "read the file": lambda row: read_image(paths[row][1]),
-            "check and look, no network": lambda row: metric.look(images[row % len(images)]),
-            "compare": lambda row: metric.compare(views[0], views[row % len(views)]).item(),
-            "all of a worker's: read, look, compare": lambda row: sights.compare(
-                seen, sights.see([paths[row][1]], in_parts=False, like=[seen])[0]
+            "check and extract, no network": lambda row: metric.extract_features(images[row % len(images)]),
+            "compare": lambda row: metric.compare_features(features[0], features[row % len(features)]).item(),
+            "one worker: read, extract, compare": lambda row: extractor.compare(
+                reference, features_of(extractor, paths[row][1], reference)
             ),
             "hand to a thread and back": lambda _: pool.submit(int).result(),
             "journal": lambda row: journal.add(row, nothing),
@@ -104,7 +121,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
-    metric = stubbed()
+    metric = metric_without_network()
     print(machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

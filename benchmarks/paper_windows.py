@@ -1,9 +1,10 @@
-"""The `paper` preset on a list, against the plain loop and the bare forward: `python benchmarks/paper_windows.py`.
+"""Compare `paper` on a list with a plain loop and with the network alone: `python benchmarks/paper_windows.py`.
 
-2 references of 512 x 384 with 20 distorted images each, dinov1-vitb16. The plain loop is that of the paper's code: each
-window alone, both images, batch 1, eager torch, nothing kept. The bare forward is the network over the same unique
-windows, 16 at once (OpenVINO: 6, an image's, on every core), and no more. `--weights FILE` takes real weights; without
-it random ones stand in, which cost the same.
+The list has 2 references of 512 x 384 with 20 distorted images each, and the backbone is dinov1-vitb16. The plain loop
+does what the code of the paper does: it computes each window of both images alone, in batches of 1, in eager torch, and
+keeps no features. The bare forward runs the network over the same unique windows and does nothing else: 16 windows at
+once, or with OpenVINO 6 windows (one image) at once on every core. `--weights FILE` gives the weights. The default is
+random weights, which take the same time.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from alternate import alternate, machine, ratios
 from photographs import write_pairs
 from safetensors.torch import save_file
 
-from innersight import Metric, create_metrics, read_image, score_pairs
+from innersight import FeatureMetric, create_metrics, read_image, score_pairs
+from innersight.metrics.base import FullReferenceMetric
 from innersight.preprocess.windows import WindowGrid
 
 DISTANCES = ("l2", "cos", "skld", "jsd", "wsd")
-AT_ONCE = (16, 6)  # windows in one call: with one caller, with several
+AT_ONCE = (16, 6)  # windows in one call: with one caller, with several callers
 Pairs = list[tuple[Path, Path]]
 
 
@@ -33,7 +35,7 @@ def windows_of(image: torch.Tensor) -> list[torch.Tensor]:
 
 
 @torch.inference_mode()
-def plain_loop(pairs: Pairs, metric: Metric) -> list[float]:
+def plain_loop(pairs: Pairs, metric: FullReferenceMetric) -> list[float]:
     scores = []
     for pair in pairs:
         both = [windows_of(read_image(path)) for path in pair]
@@ -42,18 +44,21 @@ def plain_loop(pairs: Pairs, metric: Metric) -> list[float]:
     return scores
 
 
-def bare_forward(windows: torch.Tensor, metric: Metric, callers: int) -> None:
-    """Run the network alone; OpenVINO computes a call on one core, so that it needs as many callers as there are."""
+def bare_forward(windows: torch.Tensor, metric: FullReferenceMetric, callers: int) -> None:
+    """Run the network alone. OpenVINO computes a call on one core, so it needs one caller for each core."""
+    if not isinstance(metric, FeatureMetric):
+        raise TypeError("paper is a metric of features")
+    comparison = metric.comparisons[0]
 
     def forward(some: torch.Tensor) -> None:
         with torch.inference_mode():
-            metric.runtime(some, metric.layers)
+            comparison.extractor.runtime(some, comparison.layers)
 
     with ThreadPoolExecutor(callers) as pool:
         list(pool.map(forward, windows.split(AT_ONCE[callers > 1])))
 
 
-def engine(pairs: Pairs, metrics: dict[str, Metric]) -> list[dict[str, float]]:
+def engine(pairs: Pairs, metrics: dict[str, FullReferenceMetric]) -> list[dict[str, float]]:
     return [dict(result.scores) for result in score_pairs(pairs, metrics)]
 
 
@@ -66,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--five", action="store_true", help="All five distances at once against five plain loops.")
+    parser.add_argument("--five", action="store_true", help="compare all five distances at once with five plain loops")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder, weights = Path(name), given.weights

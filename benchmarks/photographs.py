@@ -1,4 +1,4 @@
-"""The pairs that the benchmarks score: photographs of scikit-image, coded as JPEG at rising strength, saved as PNG."""
+"""Image pairs for the benchmarks: photographs of scikit-image, coded as JPEG of falling quality, saved as PNG."""
 
 from __future__ import annotations
 

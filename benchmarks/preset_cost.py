@@ -1,56 +1,77 @@
-"""What one new distorted image costs, 512 x 384, its reference seen before: a preset against the bare network.
+"""Measure the time to score one new distorted image of 512 x 384 whose reference features are known.
 
     python benchmarks/preset_cost.py lite
     python benchmarks/preset_cost.py vit --weights FILE
     python benchmarks/preset_cost.py best --weights FILE
 
-The bare pass sees the same input and goes as far as the preset needs. A transformer stands beside the paper's windows,
-a combined metric beside its members.
+A preset of one view is compared with its network alone, on the same input and up to the same layer. A transformer is
+also compared with the windows of `paper` on the same backbone. A preset of several views is compared with each view
+alone.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from alternate import alternate, machine
 
 import innersight
-from innersight.metrics.combined import CombinedMetric
+from innersight import FeatureMetric
+from innersight.metrics.feature_batch import FeatureBatch, ViewFeatures
+from innersight.metrics.view_comparison import ViewComparison
 
 
-def score_new(metric: Any, seen: Any, distorted: torch.Tensor) -> torch.Tensor:
-    """Of one of our metrics and what it saw of the reference."""
-    return metric.compare(seen, metric.look(distorted))
+def score_new(metric: FeatureMetric, reference: FeatureBatch, distorted: torch.Tensor) -> torch.Tensor:
+    """Score one new image with the features of its reference."""
+    return metric.compare_features(reference, metric.extract_features(distorted))
+
+
+def score_view(comparison: ViewComparison, reference: ViewFeatures, distorted: torch.Tensor) -> torch.Tensor:
+    """Compute the contribution of one view to the score of one new image."""
+    return comparison.compare(reference, comparison.extract(distorted))
+
+
+def make(name: str, arguments: argparse.Namespace, **changes: str) -> FeatureMetric:
+    """Make a metric of features.
+
+    Raises:
+        SystemExit: If the name is a metric of another library.
+    """
+    metric = innersight.create_metric(name, weights=arguments.weights, runtime=arguments.runtime, changes=dict(changes))
+    if not isinstance(metric, FeatureMetric):
+        raise SystemExit(f"The metric {name!r} has no network: pass a preset.")
+    return metric
 
 
 @torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("preset")
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("preset", help="preset, with changes or without")
+    parser.add_argument("--weights", type=Path, help="file of weights of the backbone")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runtime", default="torch")
     arguments = parser.parse_args()
-    metric = innersight.create_metric(arguments.preset, weights=arguments.weights, runtime=arguments.runtime)
+    metric = make(arguments.preset, arguments)
     draw = torch.Generator().manual_seed(0)
     reference, distorted = (torch.rand(1, 3, 384, 512, generator=draw) for _ in range(2))
-    sides = {arguments.preset: partial(score_new, metric, metric.look(reference), distorted)}
-    if isinstance(metric, CombinedMetric):
-        for name, member in metric.members.items():
-            sides[name] = partial(score_new, member, member.look(reference), distorted)
+    sides: dict[str, Callable[[], object]] = {
+        arguments.preset: partial(score_new, metric, metric.extract_features(reference), distorted)
+    }
+    if len(metric.comparisons) > 1:
+        for comparison in metric.comparisons:
+            name = f"the view {comparison.extractor.view.name}"
+            sides[name] = partial(score_view, comparison, comparison.extract(reference), distorted)
     else:
-        prepared = metric.extraction.prepare(distorted)
-        layers = tuple(layer for layer in metric.layers if layer < metric.backbone.count)
-        sides["the bare network"] = lambda: metric.runtime(prepared, layers)
-        if metric.backbone.kind == "tokens":
-            paper = innersight.create_metric(
-                "paper", backbone=metric.config.backbone, weights=arguments.weights, runtime=arguments.runtime
-            )
-            sides["the paper's windows"] = partial(score_new, paper, paper.look(reference), distorted)
+        (comparison,) = metric.comparisons
+        extractor = comparison.extractor
+        sides["the bare network"] = partial(extractor.runtime, extractor.prepare(distorted), comparison.layers)
+        if extractor.backbone.kind == "tokens":
+            paper = make("paper", arguments, backbone=extractor.view.backbone)
+            sides["the paper's windows"] = partial(score_new, paper, paper.extract_features(reference), distorted)
     for side in sides.values():
         side()
     print(machine())

@@ -1,6 +1,6 @@
-"""Score real photographs, offline: scores rise with each distortion's strength, and a heat map shows where.
+"""Score distorted photographs offline and write a heat map of the differences.
 
-Run by `make demo`. The photographs come with scikit-image; the network with the package.
+`make demo` runs this file. The photographs are part of scikit-image, the weights are installed with the package.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def tensor(image: Image.Image) -> torch.Tensor:
 @torch.inference_mode()
 def main() -> None:
     metric = innersight.create_metric("lite")
-    table = Table("photograph", "distortion", title="Scores of `lite`: 0 = identical, lower is more alike")
+    table = Table("photograph", "distortion", title="Scores of `lite`: 0 = identical, lower is more similar")
     for strength in ("weak", "", "", "strong", "rising"):
         table.add_column(strength, justify="right")
     started, pairs = time.perf_counter(), 0
@@ -68,7 +68,7 @@ def main() -> None:
 
     reference = Image.fromarray(data.astronaut())
     distorted = reference.copy()
-    corner = (330, 0, 512, 180)  # only here: the rest is left as it was
+    corner = (330, 0, 512, 180)  # the rest of the image is unchanged
     distorted.paste(jpeg(reference, 5).crop(corner), corner)
     where = metric.map(tensor(reference), tensor(distorted))[0]
     panels = (reference, distorted, draw_heatmap(where, tensor(distorted)[0]))
@@ -80,10 +80,12 @@ def main() -> None:
 
     console = Console()
     console.print(table)
-    console.print(f"{pairs} pairs in {seconds:.1f} s, distorting included.")
-    console.print("Heat map (reference; its upper right corner coded at JPEG quality 5; where they differ):")
+    console.print(f"{pairs} pairs in {seconds:.1f} s, with the time to distort them.")
+    console.print(
+        "Heat map (reference; distorted image with JPEG quality 5 in the upper right corner; map of the differences):"
+    )
     console.print(f"  {OUTPUT}/heatmap.png", highlight=False)
-    console.print(f"To quote beside a score: {metric.citation}", highlight=False)
+    console.print(f"Cite with a score: {metric.citation}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -1,86 +1,103 @@
-"""What each choice of a preset is worth: the preset, and the preset with one field changed, on sets that people rated.
+"""Measure what each choice of a preset is worth: score rated data sets with the preset and with one value changed.
 
     python research/ablation.py lite --tid2013 DIR --live LIST.csv
     python research/ablation.py vit --tid2013 DIR --live LIST.csv --weights FILE
 
-Prints a table of SRCC with 95 % intervals over references: TID2013, the same under a shift of 1 %, and LIVE.
+The output is a table of SRCC with 95 % intervals over references, for TID2013, for TID2013 with one image of each pair
+shifted by 1 %, and for LIVE.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from terms import add_sets
 
-from innersight.benchmark.run import create_contestants, run_bench
+from innersight import MetricConfig, create_metrics
+from innersight.benchmark.run import run_bench
+from innersight.datasets.dataset import DataSet
 from innersight.datasets.registry import open_dataset
+from innersight.metrics.presets.registry import PRESETS
 from innersight.preprocess.perturbation import Perturbation
+from innersight.preprocess.windows import InputPolicy
 
 COMMON = (
-    "spread=0",
-    "spread_order=2",
-    "spread_layers=all",
+    "terms.moments.weight=0",
+    "terms.moments.order=2",
+    "terms.moments.layers=all",
     "layers=all",
-    "tint=0",
-    "layer_scale=linear",
-    "chroma=full",
-    "distance=rel-l2",
-    "distance=channel-cos",
+    "terms.chroma.weight=0",
+    "scale=linear",
+    "views.main.chroma=full",
 )
 CHANGES = {
     "lite": (
         *COMMON,
-        "position_pooling=mean",
-        "colour=0",
-        "colour=0.8",
-        "spread_order=8",
-        "spread=1:colour=0.3",
-        "normalisation=backbone",
+        "distance=rel-l2:terms.thumbnail.distance=rel-l2",
+        "distance=channel-cos:terms.thumbnail.distance=channel-cos",
+        "terms.features.pooling=mean:terms.thumbnail.pooling=mean",
+        "terms.thumbnail.weight=0",
+        "terms.thumbnail.weight=0.8",
+        "terms.moments.order=8",
+        "terms.moments.weight=1:terms.thumbnail.weight=0.3",
+        "views.main.normalisation=backbone",
         "input=short=192",
         "input=short=384",
         "input=window=224,stride=160",
-        "lite+lite:input=short=192",
-        "lite+lite:input=short=384",
     ),
     "vit": (
         *COMMON,
-        "position_pooling=rms",
-        "colour=0.2",
-        "spread_order=4",
-        "spread_layers=3,4,5",
+        "distance=rel-l2",
+        "distance=channel-cos",
+        "terms.features.pooling=rms",
+        "terms.thumbnail.type=thumbnail:terms.thumbnail.weight=0.2:terms.thumbnail.pooling=mean",
+        "terms.moments.order=4",
+        "terms.moments.layers=3,4,5",
         "layers=0",
-        "tokens=plain",
-        "normalisation=none",
+        "views.main.token_norm=none",
+        "views.main.normalisation=none",
         "input=short=364",
     ),
 }
+SECOND_SIZES = {"lite": (192, 384), "vit": ()}
+"""Short sides in pixels of a second view, which is compared by the same terms as the first view."""
+
+
+def add_view(config: MetricConfig, short_side: int) -> MetricConfig:
+    """Return a configuration with a second view at another size, and with each term also in that view."""
+    (view,) = config.views
+    second = replace(view, name="second", input=InputPolicy(short_side=short_side))
+    terms = [replace(term, name=f"second-{term.name}", view="second") for term in config.terms]
+    name = f"{config.name}, second view input=short={short_side}"
+    return replace(config, name=name, views=(view, second), terms=(*config.terms, *terms))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", choices=CHANGES)
     add_sets(parser)
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--weights", type=Path, help="file of weights of the backbone")
     arguments = parser.parse_args()
-    names = [arguments.preset]
-    for change in CHANGES[arguments.preset]:  # a field, or several sights joined
-        names.append(change if "+" in change else f"{arguments.preset}:{change}")
-    metrics, _ = create_contestants(names, weights=arguments.weights, runtime="auto")
+    preset = arguments.preset
+    configurations: list[str | Path | MetricConfig] = [preset]
+    configurations += [f"{preset}:{change}" for change in CHANGES[preset]]
+    configurations += [add_view(PRESETS[preset], short_side) for short_side in SECOND_SIZES[preset]]
+    metrics = create_metrics(configurations, weights=arguments.weights, device="auto", runtime="auto")
+    tid2013, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
+    if not isinstance(live, DataSet):
+        parser.error(f"--live must be a list with a column opinion, but {arguments.live} is a list of choices")
     with tempfile.TemporaryDirectory() as folder:
+        shift = [Perturbation("tra", 1)]
         results = (
-            run_bench(
-                open_dataset("tid2013", arguments.tid2013),
-                metrics,
-                Path(folder) / "tid2013",
-                perturbations=[Perturbation("tra", 1)],
-            ),
-            run_bench(open_dataset(str(arguments.live)), metrics, Path(folder) / "live"),
+            run_bench(tid2013, metrics, Path(folder) / "tid2013", perturbations=shift),
+            run_bench(live, metrics, Path(folder) / "live"),
         )
     outcomes = [outcome for result in results for outcome in result.outcomes]
     print("| configuration | TID2013 | TID2013 shifted | LIVE |\n|---|---|---|---|")
-    for name in names:
+    for name in metrics:
         cells = []
         for outcome in outcomes:
             srcc = outcome.evaluations[name].overall["srcc"]

@@ -1,10 +1,11 @@
-"""Do scores rise with the strength of a distortion? Every photograph of a folder, six distortions, eight strengths.
+"""Check that scores rise with the strength of a distortion: six distortions of each photograph, in eight strengths.
 
     python research/strengths.py FOLDER --metric lite
     python research/strengths.py FOLDER --metric vit --weights FILE
 
-Prints, for each distortion, the scores' medians over the photographs and the number of inversions: steps to a stronger
-distortion at which the score did not rise.
+The output is, for each distortion, the median score over the photographs at each strength, and the number of
+inversions. An inversion is a step to a stronger distortion at which the score does not rise. The first step is from the
+photograph itself, whose score is 0.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,12 @@ import torch
 from PIL import Image, ImageFilter
 
 import innersight
-from innersight.metrics.combined import AnyMetric
+from innersight.metrics.base import FullReferenceMetric
+from innersight.metrics.feature_metric import FeatureMetric
 
 
 def coded(image: Image.Image, **options: object) -> Image.Image:
+    """Save an image to memory and read it again."""
     buffer = io.BytesIO()
     image.save(buffer, **options)  # type: ignore[arg-type]
     return Image.open(buffer).convert("RGB")
@@ -52,7 +55,7 @@ def contrast(image: Image.Image, share: float) -> Image.Image:
 
 
 def down_up(image: Image.Image, factor: float) -> Image.Image:
-    small = tuple(max(1, round(side / factor)) for side in image.size)
+    small = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
     return image.resize(small, Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BICUBIC)
 
 
@@ -70,15 +73,40 @@ def tensor(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
+def read_photographs(folder: Path) -> list[Image.Image]:
+    """Read all .png files of a folder.
+
+    Raises:
+        SystemExit: If there are none.
+    """
+    photographs = [Image.open(path).convert("RGB") for path in sorted(folder.glob("*.png"))]
+    if not photographs:
+        raise SystemExit(f"The folder '{folder}' has no .png files: pass a folder of photographs.")
+    return photographs
+
+
+def scores_of(metric: FullReferenceMetric, reference: torch.Tensor, distorted: Iterable[torch.Tensor]) -> list[float]:
+    """Score several distorted images of one reference; its features are extracted once where a metric has features."""
+    on_device = (image.to(metric.device, metric.dtype) for image in distorted)
+    reference = reference.to(metric.device, metric.dtype)
+    if isinstance(metric, FeatureMetric):
+        features = metric.extract_features(reference)
+        return [metric.compare_features(features, metric.extract_features(image)).item() for image in on_device]
+    return [metric(reference, image).item() for image in on_device]
+
+
 @torch.inference_mode()
-def measure(metric: AnyMetric, photographs: list[Image.Image]) -> dict[str, tuple[list[list[float]], int]]:
-    """Return each distortion's scores (by photograph, by strength) and its inversions."""
+def measure(metric: FullReferenceMetric, photographs: list[Image.Image]) -> dict[str, tuple[list[list[float]], int]]:
+    """Return the scores of each distortion (by photograph, by strength) and the number of its inversions.
+
+    Inversions are only meaningful for metrics whose score is 0 for identical images and rises with differences.
+    """
     found = {}
     for name, (distort, strengths) in DISTORTIONS.items():
-        scores = []
-        for photograph in photographs:
-            seen = metric.look(tensor(photograph))
-            scores.append([metric.compare(seen, metric.look(tensor(distort(photograph, s)))).item() for s in strengths])
+        scores = [
+            scores_of(metric, tensor(photograph), (tensor(distort(photograph, strength)) for strength in strengths))
+            for photograph in photographs
+        ]
         inversions = sum(b <= a for row in scores for a, b in zip([0.0, *row], row, strict=False))
         found[name] = scores, inversions
     return found
@@ -86,11 +114,11 @@ def measure(metric: AnyMetric, photographs: list[Image.Image]) -> dict[str, tupl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--metric", default="lite")
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("folder", type=Path, help="folder of .png photographs")
+    parser.add_argument("--metric", default="lite", help="metric of features, as for innersight score")
+    parser.add_argument("--weights", type=Path, help="file of weights of the backbone")
     arguments = parser.parse_args()
-    photographs = [Image.open(path).convert("RGB") for path in sorted(arguments.folder.glob("*.png"))]
+    photographs = read_photographs(arguments.folder)
     metric = innersight.create_metric(arguments.metric, weights=arguments.weights, runtime="auto")
     print(f"{len(photographs)} photographs, {metric.citation}\n")
     print("| distortion | strengths | median score | inversions |\n|---|---|---|---|")

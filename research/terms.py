@@ -1,12 +1,13 @@
-"""What each layer says by itself, and how far any weighting of what they say could go.
+"""Measure the agreement of each layer and each term alone, and a bound on the agreement of any weighting of them.
 
     python research/terms.py lite --tid2013 DIR --live LIST.csv
     python research/terms.py lite vit --tid2013 DIR --live LIST.csv --weights FILE --save terms.npz
 
-Prints SRCC of every layer's l2 (its mean and root mean square over positions), of its spread (three orders), and of the
-picture's terms, one look an image, as the metric looks. The last row is no metric: non-negative weights for the
-logarithms of all these, fitted to the opinions of both sets. A weighting that knows no opinions can't be expected to
-agree better. `weights.py` tries weights on the numbers saved.
+The output is SRCC of the l2 distance of every layer (its mean and its root mean square over positions), of the channel
+moments of every layer (three orders), and of the terms on pixels (thumbnail, chroma), with the view of each metric. The
+last row is no metric: it has non-negative weights for the logarithms of all these numbers, fitted to the opinions of
+both sets. Weights that are chosen without opinions cannot be expected to agree better. `weights.py` applies other
+weights to the saved numbers.
 """
 
 from __future__ import annotations
@@ -29,72 +30,95 @@ from innersight.distances.chroma_range import chroma_range
 from innersight.distances.pointwise import l2
 from innersight.evaluation.correlation import srcc
 from innersight.inference.scorer import read_pair
-from innersight.metrics.module import Metric
-from innersight.metrics.terms import LOG_FLOOR, TINT_POWER
-from innersight.metrics.views import Views
+from innersight.metrics.config import LOG_FLOOR
+from innersight.metrics.feature_batch import ViewFeatures, layer_key
+from innersight.metrics.feature_metric import FeatureMetric
+from innersight.metrics.terms.base import TermFeatures
+from innersight.metrics.terms.chroma_range import ChromaRange
+from innersight.metrics.terms.thumbnail import ThumbnailDistance
 from innersight.preprocess.perturbation import Perturbation
 
 Floats = npt.NDArray[np.float64]
 
 SHOWN = ("TID2013", "TID2013 shifted", "LIVE")
+ALL_FEATURES = "layers=all:terms.thumbnail.type=thumbnail:terms.chroma.type=chroma_range"
+"""Changes of a preset after which its view extracts every layer, the thumbnail and the chroma planes."""
+
+THUMBNAIL = ThumbnailDistance().pixel_feature.key
+CHROMA = ChromaRange().pixel_feature.key
+POWER = ChromaRange().power
 
 
-def numbers(metric: Metric, r: Views, d: Views) -> Iterator[tuple[str, float]]:
-    names = [name.removeprefix("layer ") for name in metric.layer_names]
-    for name, a, b in zip(names, r.features.layers, d.features.layers, strict=True):
-        if name == "tint":
-            yield "tint", chroma_range(a, b).double().pow(TINT_POWER).mean().pow(1 / TINT_POWER).item()
-            continue
-        positions = l2(a, b)
-        yield f"{name} mean", positions.mean().item()
-        yield f"{name} rms", positions.square().mean().sqrt().item()
-        if name != "picture":
-            if r.features.grid is not None:
-                rows, columns = r.features.grid
-                a, b = (tokens[:, -rows * columns :] for tokens in (a, b))
-            for order in ORDERS:
-                yield f"{name} spread {order}", channel_moments(a, b, order).item()
+def numbers(reference: ViewFeatures, distorted: ViewFeatures) -> Iterator[tuple[str, float]]:
+    """Compute every number that a weight can be given to, by its name: `0 mean`, `0 moments 4`, `chroma`."""
+    for index in range(sum(key.startswith("layer ") for key in reference.tensors)):
+        layers = [view.tensors[layer_key(index)] for view in (reference, distorted)]
+        yield from distances(str(index), *layers)
+        r, d = (
+            TermFeatures(view.kind, (layer,), None, view.grid).with_positions(layer)
+            for view, layer in zip((reference, distorted), layers, strict=True)
+        )
+        for order in ORDERS:
+            yield f"{index} moments {order}", channel_moments(r, d, order).item()
+    yield from distances("thumbnail", reference.tensors[THUMBNAIL], distorted.tensors[THUMBNAIL])
+    positions = chroma_range(reference.tensors[CHROMA], distorted.tensors[CHROMA]).double()
+    yield "chroma", positions.pow(POWER).mean().pow(1 / POWER).item()
+
+
+def distances(name: str, reference: torch.Tensor, distorted: torch.Tensor) -> Iterator[tuple[str, float]]:
+    """Compute the mean and the root mean square of l2 over positions."""
+    positions = l2(reference, distorted)
+    yield f"{name} mean", positions.mean().item()
+    yield f"{name} rms", positions.square().mean().sqrt().item()
 
 
 def add_sets(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tid2013", type=Path, required=True, help="where TID2013 is unpacked")
-    parser.add_argument("--live", type=Path, required=True, help="a list of LIVE's opinions")
+    parser.add_argument("--tid2013", type=Path, required=True, help="folder of the unpacked TID2013")
+    parser.add_argument("--live", type=Path, required=True, help="list of the opinions of LIVE")
 
 
 def open_sets(arguments: argparse.Namespace) -> list[tuple[DataSet, Perturbation | None]]:
-    """What is `SHOWN`, in its order."""
+    """Open the data sets of `SHOWN`, in its order, each with its perturbation.
+
+    Raises:
+        SystemExit: If a set has no opinions.
+    """
     tid, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
+    if not isinstance(tid, DataSet) or not isinstance(live, DataSet):
+        raise SystemExit("The lists must have a column opinion: a list of choices has no rank correlation.")
     return [(tid, None), (tid, Perturbation("tra", 1)), (live, None)]
 
 
 def worse_of(dataset: DataSet) -> Floats:
-    """Opinions, turned so that larger is worse."""
+    """Return the opinions with a sign such that larger is worse."""
     opinions = np.array([pair.opinion for pair in dataset.pairs])
     return opinions if dataset.opinion_direction == "lower-is-better" else -opinions
 
 
 def row(label: str, scores: Iterable[Floats], worse: Iterable[Floats]) -> str:
+    """Write one row of the table: SRCC of scores with opinions, for each data set."""
     cells = (f"{srcc(values, bad):.3f}".replace("0.", ".") for values, bad in zip(scores, worse, strict=True))
     return f"| {label} | {' | '.join(cells)} |"
 
 
 @torch.inference_mode()
-def measure(metric: Metric, dataset: DataSet, perturbation: Perturbation | None) -> dict[str, Floats]:
+def measure(metric: FeatureMetric, dataset: DataSet, perturbation: Perturbation | None) -> dict[str, Floats]:
+    """Compute the logarithms of all numbers of a metric of one view, for each pair of a data set."""
     found: dict[str, list[float]] = {}
-    seen: dict[str, Views] = {}
+    kept: dict[str, ViewFeatures] = {}
     for pair in dataset.pairs:
         r, d = read_pair(dataset.root / pair.reference, dataset.root / pair.distorted)
         if perturbation is not None:
             r, d = perturbation.of_reference(r), perturbation.of_distorted(d)
-        if pair.reference not in seen:  # pairs of one reference mostly lie together
-            seen = {pair.reference: metric.look(r[None])}
-        for name, number in numbers(metric, seen[pair.reference], metric.look(d[None])):
+        if pair.reference not in kept:  # most pairs of one reference follow each other
+            kept = {pair.reference: metric.extract_features(r[None]).views[0]}
+        for name, number in numbers(kept[pair.reference], metric.extract_features(d[None]).views[0]):
             found.setdefault(name, []).append(float(np.log1p(number / LOG_FLOOR)))
     return {name: np.array(values) for name, values in found.items()}
 
 
 def fit(terms: list[dict[str, Floats]], opinions: list[Floats]) -> dict[str, float]:
-    """Weights for the terms, each set with a level of its own, towards the normal scores of the opinions' ranks."""
+    """Fit non-negative weights of the terms, and an offset of each set, to the normal scores of the opinion ranks."""
     names = list(terms[0])
     blocks = []
     for index, found in enumerate(terms):
@@ -109,16 +133,18 @@ def fit(terms: list[dict[str, Floats]], opinions: list[Floats]) -> dict[str, flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("presets", nargs="+")
+    parser.add_argument("presets", nargs="+", help="presets of one view, with changes or without")
     add_sets(parser)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--save", type=Path, metavar="FILE.npz", help="where to keep the numbers, as logarithms")
+    parser.add_argument("--weights", type=Path, help="file of weights of the backbone")
+    parser.add_argument("--save", type=Path, metavar="FILE.npz", help="file for the logarithms of the numbers")
     arguments = parser.parse_args()
     sets = open_sets(arguments)
-    texts = [f"{preset}:layers=all:colour=1:tint=1" for preset in arguments.presets]
+    texts = [f"{preset}:{ALL_FEATURES}" for preset in arguments.presets]
     made = innersight.create_metrics(texts, weights=arguments.weights, runtime="auto")
     terms: list[dict[str, Floats]] = [{} for _ in sets]
     for preset, metric in zip(arguments.presets, made.values(), strict=True):
+        if not isinstance(metric, FeatureMetric) or len(metric.comparisons) != 1:
+            raise SystemExit(f"The metric {preset!r} does not have one view: pass presets such as lite and vit.")
         for found, (dataset, perturbation) in zip(terms, sets, strict=True):
             of_metric = measure(metric, dataset, perturbation)
             found.update({f"{preset} {name}": values for name, values in of_metric.items()})

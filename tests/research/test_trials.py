@@ -1,4 +1,4 @@
-"""The trials' own terms: what is compared in the place of a term of `lite`, and that the rest is `lite`."""
+"""The alternatives of research/trials.py, and that without an alternative its score is that of `lite`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import pytest
 import torch
 
 import innersight
+from innersight.metrics.feature_batch import ViewFeatures
 from standins import tensor_pair
 
 RESEARCH = Path(__file__).parents[2] / "research"
-ORDER_FREE = [
-    "deviations",
+ALL_FEATURES = "layers=all:terms.thumbnail.type=thumbnail:terms.chroma.type=chroma_range"
+WITHOUT_POSITIONS = [
+    "standard deviations",
     "means",
-    "means and deviations, half each",
+    "means and standard deviations, half each",
     "sorted channels (Wasserstein)",
     "Gram matrix",
 ]
@@ -27,7 +29,7 @@ ORDER_FREE = [
 
 @pytest.fixture(scope="module")
 def trials() -> Iterator[ModuleType]:
-    """Imported as it runs: its folder first on the path, for it takes from its neighbours."""
+    """The script as a module. Its folder comes first on the path, because it imports its neighbours."""
     sys.path.insert(0, str(RESEARCH))
     try:
         yield importlib.import_module("trials")
@@ -43,43 +45,51 @@ def maps() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.inference_mode()
-def test_weighed_as_lite_they_are_lites_score(trials: ModuleType) -> None:
+def test_without_an_alternative_the_weighted_sum_is_the_score_of_lite(trials: ModuleType) -> None:
     reference, distorted = tensor_pair(300, 280, 1)
-    metric = innersight.create_metric("lite:layers=all:colour=1:tint=1")
-    found = trials.measure({"smooth": metric.look}, [(reference, distorted)], {})
+    metric = innersight.create_metric(f"lite:{ALL_FEATURES}")
+
+    def extract(image: torch.Tensor) -> ViewFeatures:
+        return metric.extract_features(image).views[0]
+
+    found = trials.measure({"smooth": extract}, [(reference, distorted)], {})
     lite = innersight.create_metric("lite")
-    assert trials.weighed(found)[0] / lite.weight == pytest.approx(lite(reference, distorted).item(), rel=1e-5)
+    weight = sum(term.weight for term in lite.config.active_terms)
+    assert trials.weighted(found)[0] / weight == pytest.approx(lite(reference, distorted).item(), rel=1e-5)
 
 
 @torch.inference_mode()
-def test_every_choice_is_0_for_equal_features_and_sees_noise(trials: ModuleType, maps: tuple) -> None:
-    metric = innersight.create_metric("lite:layers=all:colour=1:tint=1")
+def test_every_alternative_is_0_for_equal_features_and_positive_for_noise(trials: ModuleType, maps: tuple) -> None:
+    metric = innersight.create_metric(f"lite:{ALL_FEATURES}")
     photograph = trials.Image.fromarray(np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8))
-    structure = trials.structures(metric, [photograph])
-    first = metric.look(tensor_pair(96, 128, 0)[0]).features.layers[0]
-    for name, choice in structure.items():
+    choices = trials.first_layer_choices(metric, [photograph])
+    first = metric.extract_features(tensor_pair(96, 128, 0)[0]).views[0].tensors["layer 0"]
+    assert len(choices) == 7
+    for name, choice in choices.items():
         assert choice(first, first).item() == 0, name
         assert choice(first, 1.5 * first).item() > 0, name
     r, d = maps
-    for name, choice in trials.SPREAD.items():
+    for name, choice in trials.DEEP_CHOICES.items():
         assert choice(r, r).item() == pytest.approx(0, abs=1e-9), name
         assert choice(r, d).item() > 1e-4, name
 
 
-@pytest.mark.parametrize("name", ORDER_FREE)
-def test_order_free_choices_are_blind_to_where_things_are(trials: ModuleType, maps: tuple, name: str) -> None:
+@pytest.mark.parametrize("name", WITHOUT_POSITIONS)
+def test_alternatives_without_positions_ignore_a_shift(trials: ModuleType, maps: tuple, name: str) -> None:
     r, _ = maps
-    assert trials.SPREAD[name](r, r.roll((3, 4), (2, 3))).item() == pytest.approx(0, abs=1e-9)
+    assert trials.DEEP_CHOICES[name](r, r.roll((3, 4), (2, 3))).item() == pytest.approx(0, abs=1e-9)
 
 
-def test_the_others_are_not(trials: ModuleType, maps: tuple) -> None:
+def test_the_other_alternatives_respond_to_a_shift(trials: ModuleType, maps: tuple) -> None:
     r, _ = maps
-    for name in trials.SPREAD.keys() - {*ORDER_FREE}:
-        assert trials.SPREAD[name](r, r.roll((3, 4), (2, 3))).item() > 1e-3, name
+    for name in trials.DEEP_CHOICES.keys() - {*WITHOUT_POSITIONS}:
+        assert trials.DEEP_CHOICES[name](r, r.roll((3, 4), (2, 3))).item() > 1e-3, name
 
 
-def test_the_nearest_position_forgives_a_shift_by_one(trials: ModuleType, maps: tuple) -> None:
+def test_the_nearest_position_ignores_a_shift_by_one(trials: ModuleType, maps: tuple) -> None:
     r, _ = maps
-    wide = torch.nn.functional.pad(r, (1, 1, 1, 1), mode="replicate")  # so that nothing new comes in at the border
+    wide = torch.nn.functional.pad(
+        r, (1, 1, 1, 1), mode="replicate"
+    )  # so that the shift brings no new values at the border
     assert trials.nearest(wide[..., 1:], wide[..., :-1]).item() == 0
     assert trials.nearest(wide[..., 2:], wide[..., :-2]).item() > 0
