@@ -35,6 +35,9 @@ TERM_SHORTCUTS = ("layers", "distance")
 
 _TOP = ("name", "scale", "reduce")
 
+_NEW_BY = {"terms": "type", "views": "backbone"}
+"""The field without a default, whose change adds a term or a view of a new name."""
+
 
 def config_to_dict(config: MetricConfig) -> dict[str, Any]:
     """Return a configuration in JSON types, all fields included; the inverse of `config_from_dict`.
@@ -110,8 +113,8 @@ def change(config: MetricConfig, changes: Mapping[str, object]) -> MetricConfig:
         config: The configuration.
         changes: Values by path: `scale`, `views.main.chroma`, `terms.moments.weight`, `terms.features.options.seed`.
             The fields `backbone`, `features` and `input` of a configuration's only view, and `layers` and `distance` of
-            its only feature distance, may be given by their own name. A path of a new term with a `type` adds the
-            term.
+            its only feature distance, may be given by their own name. The `type` of a new name adds a term,
+            the `backbone` of a new name adds a view.
 
     Raises:
         ArgumentError: If a path is unknown, or a value is not allowed.
@@ -130,6 +133,10 @@ def change(config: MetricConfig, changes: Mapping[str, object]) -> MetricConfig:
             for term in config.terms:
                 if isinstance(term, FeatureDistance) and path == f"views.{term.view}.features":
                     data["terms"][term.name]["layers"] = "all"
+    # A new term or view needs these paths; without them, an unknown name is a wrong name.
+    for name in (path.split(".") for path in paths):
+        if name[0] in _NEW_BY and name[2:] == [_NEW_BY[name[0]]]:
+            data[name[0]].setdefault(name[1], {})
     for path, value in paths.items():
         _set(data, path, value)
     return config_from_dict(data)
@@ -157,12 +164,12 @@ def _set(data: dict[str, Any], path: str, value: object) -> None:
     table: Any = data
     if not tables and last not in _TOP:
         raise unknown_name("set", path, [*VIEW_SHORTCUTS, *TERM_SHORTCUTS, *_paths(data)])
-    for depth, key in enumerate(tables):
-        new = depth == 1 and tables[0] in ("views", "terms") and len(tables) == 2
-        if not isinstance(table, dict) or (key not in table and not new):
+    for key in tables:
+        if not isinstance(table, dict) or key not in table:
             raise unknown_name("set", path, _paths(data))
-        table = table.setdefault(key, {})
-    if not isinstance(table, dict):
+        table = table[key]
+    whole = len(tables) == 1 and tables[0] in _NEW_BY  # the path of a term or view, not of one of its fields
+    if not isinstance(table, dict) or (whole and not isinstance(value, Mapping)):
         raise unknown_name("set", path, _paths(data))
     table[last] = value
 
