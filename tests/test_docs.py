@@ -1,4 +1,4 @@
-"""What the documents say is so."""
+"""The README and the documents agree with the code and with each other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from innersight.benchmark.run import create_contestants, run_bench
+from innersight.benchmark.run import create_available, run_bench
 from innersight.datasets.registry import open_dataset
-from innersight.metrics.presets import COMBINED, PRESETS
+from innersight.metrics.factory import resolve
+from innersight.metrics.presets.registry import PRESETS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -25,14 +26,14 @@ def test_the_first_two_commands_of_the_readme_are_targets_of_the_makefile() -> N
     assert re.search(r"^test:", targets, re.MULTILINE)
 
 
-def test_every_linked_file_is_there() -> None:
+def test_every_linked_file_exists() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / link).is_file(), f"{page.name}: {link}"
 
 
 def test_every_preset_is_in_the_readme() -> None:
-    for name in (*PRESETS, *COMBINED):
+    for name in PRESETS:
         assert f"| `{name}` |" in README
 
 
@@ -49,8 +50,17 @@ def test_every_command_line_option_in_the_readme_exists() -> None:
         assert used <= known
 
 
+def test_every_metric_in_a_command_of_the_readme_exists() -> None:
+    lines = [line.partition("#")[0] for line in README.splitlines() if line.startswith("innersight ")]
+    metrics = re.findall(r"--metric (\S+)", " ".join(lines))
+    assert len(metrics) >= 3
+    for metric in metrics:
+        if not metric.endswith((".toml", ".json")):
+            resolve(metric)  # an unknown name raises an error
+
+
 def agreement_on(page: str, columns: tuple[int, ...]) -> dict[str, list[str]]:
-    """The first table of SRCC of a page: numbers without their intervals, by the metric's name."""
+    """Return the first table of SRCC on a page: the numbers without their intervals, by the name of the metric."""
     lines = iter((ROOT / page).read_text().splitlines())
     next(line for line in lines if line.startswith("| metric |"))
     found = {}
@@ -64,7 +74,7 @@ def agreement_on(page: str, columns: tuple[int, ...]) -> dict[str, list[str]]:
     return found
 
 
-def test_every_page_gives_the_agreement_of_results_md() -> None:
+def test_every_page_gives_the_numbers_of_results_md() -> None:
     plain = agreement_on("docs/results.md", (2, 3))
     readme = agreement_on("README.md", (2, 4))
     assert {"lite", "vit", "best", "vsi", "psnr"} <= readme.keys()
@@ -73,7 +83,7 @@ def test_every_page_gives_the_agreement_of_results_md() -> None:
 
 
 def sections() -> list[tuple[str, str]]:
-    """Every section of the README and of the documents, with the name of its page and its heading."""
+    """Return each section of the README and of the documents, with the name of its page and its heading."""
     found = []
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         for section in re.split(r"^## ", page.read_text(), flags=re.MULTILINE):
@@ -82,7 +92,7 @@ def sections() -> list[tuple[str, str]]:
 
 
 def presets_with_numbers(section: str) -> set[str]:
-    """Those of `vit` and `best` that a table of the section gives numbers of, or a measured time."""
+    """Return which of `vit` and `best` have numbers in a table of the section, or a measured time."""
     shown = set()
     for table in re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE):
         if re.search(r"\d", table):
@@ -92,13 +102,13 @@ def presets_with_numbers(section: str) -> set[str]:
     return shown | set(re.findall(r"strengths\.py .*--metric (vit|best)\b", section))
 
 
-def test_where_vit_or_best_have_numbers_the_stand_in_is_named() -> None:
+def test_numbers_of_vit_and_best_name_their_stand_in_weights() -> None:
     checked = set()
     for where, section in sections():
         shown = presets_with_numbers(section)
         sentences = re.split(r"[.:]\s|\n\n|\|\n", section)
-        said = {name for line in sentences if "stand-in" in line for name in re.findall(r"`(vit|best)`", line)}
-        assert shown <= said, f"{where}: {shown - said}"
+        named = {name for line in sentences if "stand-in" in line for name in re.findall(r"`(vit|best)`", line)}
+        assert shown <= named, f"{where}: {shown - named}"
         checked |= {where.split(":")[0]} if shown else set()
     assert checked >= {"README.md", "results.md", "presets.md"}
 
@@ -111,7 +121,7 @@ def test_no_p_value_of_a_preset_comes_from_the_sets_used_for_selection() -> None
     assert "P-values of the presets against other metrics are therefore not given" in results
 
 
-def test_the_table_of_the_readme_says_on_how_many_pairs_and_references_it_rests() -> None:
+def test_the_table_of_the_readme_states_the_numbers_of_pairs_and_references() -> None:
     head = next(line for line in README.splitlines() if line.startswith("| metric |"))
     cells = [cell.strip() for cell in head.split("|")]
     assert "310 pairs of 16 references, 289 of them of three" in cells[2]
@@ -150,13 +160,13 @@ def test_the_demo_scores_rise_and_its_heat_map_is_written(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("part", "column"), [("tid2013", 2), ("live", 3)])
-def test_lite_and_psnr_agree_with_people_as_results_md_says(
+def test_lite_and_psnr_have_the_srcc_that_results_md_gives(
     shared: Path, tmp_path: Path, part: str, column: int
 ) -> None:
     dataset = open_dataset(str(shared / "data" / part / "opinions.csv"))
-    metrics, _ = create_contestants(["lite", "psnr"])
+    metrics, _ = create_available(["lite", "psnr"])
     (outcome,) = run_bench(dataset, metrics, tmp_path, resamples=0).outcomes
     lines = (ROOT / "docs" / "results.md").read_text().splitlines()
     for name, begins in (("lite", "| `lite` |"), ("psnr", "| psnr |")):
-        said = next(line for line in lines if line.startswith(begins)).split("|")[column].split()[0]
-        assert outcome.evaluations[name].overall["srcc"].value == pytest.approx(float(said), abs=0.001)
+        stated = next(line for line in lines if line.startswith(begins)).split("|")[column].split()[0]
+        assert outcome.evaluations[name].overall["srcc"].value == pytest.approx(float(stated), abs=0.001)
