@@ -163,6 +163,17 @@ class TestRefusedFeatures:
         with pytest.raises(ArgumentError, match=r"must be features of images of one size"):
             lite.compare_features(lite.extract_features(images[0]), lite.extract_features(images[0][..., :200, :]))
 
+    @pytest.mark.parametrize("name", ["reference", "distorted"])
+    @torch.inference_mode()
+    def test_another_device(self, lite: FeatureMetric, images, name: str) -> None:
+        pair = {argument: lite.extract_features(images[0]) for argument in ("reference", "distorted")}
+        pair[name] = pair[name].to(torch.device("meta"))
+        with pytest.raises(
+            ArgumentError,
+            match=rf"`{name}` must be on cpu as the metric is, but is on meta: use features\.to\(torch\.device\('cpu'\)\)",
+        ):
+            lite.compare_features(**pair)
+
     @torch.inference_mode()
     def test_another_precision(self, lite: FeatureMetric, images) -> None:
         features = lite.extract_features(images[0])

@@ -106,6 +106,20 @@ def test_token_norm_of_maps_is_refused_with_the_way_out() -> None:
         innersight.create_metric("lite", changes={"views.main.token_norm": "layernorm"})
 
 
+@pytest.mark.parametrize("text", ["lite", "lite:input=window=64,stride=48"])
+def test_on_the_meta_device_a_metric_gives_shapes_without_values(text: str) -> None:
+    metric = innersight.create_metric(text).to("meta")
+    images = torch.rand(2, 3, 96, 128, device="meta")
+    features = metric.extract_features(images)
+    for found, shape in (
+        (metric(images, images), (2,)),
+        (metric.compare_features(features, features), (2,)),
+        (metric.per_layer(images, images), (2, 6)),
+        (metric.map(images, images), (2, 96, 128)),
+    ):
+        assert (found.device.type, tuple(found.shape)) == ("meta", shape)
+
+
 class TestExtractorId:
     def test_all_that_decides_the_features_is_in_it(self, small_dino: Path) -> None:
         texts = ["vit", "vit:views.main.chroma=full", "vit:views.main.token_norm=none"]

@@ -73,8 +73,8 @@ class ViewComparison:
             (N,), from 0.
 
         Raises:
-            ArgumentError: If the features have different sizes or another extractor, their numbers do not fit, or a
-                tensor is missing.
+            ArgumentError: If the features have different sizes, another extractor or another device, their numbers do
+                not fit, or a tensor is missing.
         """
         return self._over_windows(reference, distorted, layers=False)
 
@@ -143,6 +143,12 @@ class ViewComparison:
             missing = sorted(wanted - features.tensors.keys())
             if missing:
                 raise ArgumentError(f"Argument `{name}` lacks {missing}: extract the features with this metric.")
+            device = next(iter(features.tensors.values())).device
+            if device != self.extractor.device:
+                raise ArgumentError(
+                    f"Argument `{name}` must be on {self.extractor.device} as the metric is, but is on {device}: use "
+                    f"features.to(torch.device('{self.extractor.device}'))."
+                )
         # Features that carry a gradient were computed by torch, also if no gradient is needed any more.
         runtime = self.extractor.runtime
         if reference.requires_grad != distorted.requires_grad and not runtime.differentiable:

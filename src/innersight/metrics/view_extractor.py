@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -243,6 +244,8 @@ def windows_at_once(batch: int) -> int:
     return max(1, _WINDOWS_AT_ONCE // batch)
 
 
-def own_precision(device: torch.device) -> torch.autocast:
+def own_precision(device: torch.device) -> AbstractContextManager[object]:
     """Disable a caller's autocast, which would change scores: the precision is an option of the metric."""
+    if not torch.amp.is_autocast_available(device.type):  # the meta device
+        return nullcontext()
     return torch.autocast(device.type, enabled=False)
