@@ -1,4 +1,4 @@
-"""The check of the paper's numbers, on stand-in weights and made sets; on real PSNR where development data is there."""
+"""The comparison with the paper, on stand-in weights and made data sets, and on real PSNR and FSIM where data is available."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from made_sets import make_live, make_pipal, make_tid2013
 from standins import image_pair, write_weights
 
 MAKERS = {"live": make_live, "tid2013": make_tid2013, "pipal": make_pipal}
-SPEC = {  # as the paper's table has them
+SPEC = {  # the table of the paper: SRCC on LIVE, TID2013 and PIPAL
     "dinov1_l2": (0.964, 0.792, 0.639),
     "dinov1_cos": (0.965, 0.786, 0.637),
     "dinov1_wsd": (0.965, 0.765, 0.641),
@@ -31,7 +31,7 @@ SPEC = {  # as the paper's table has them
 
 
 def drawing(size: int) -> Callable[[Path], None]:
-    """Draw a picture for each name: the same for references, a share of distortion else."""
+    """Return a function that draws an image: the same for each reference, and a distorted copy for any other name."""
 
     def draw(path: Path) -> None:
         reference, distorted = (image.astype(float) for image in image_pair(size, size, 1))
@@ -43,7 +43,7 @@ def drawing(size: int) -> Callable[[Path], None]:
 
 
 def write_published(scored: Path, file: Path, dataset: str, change: float = 0.0) -> None:
-    """Make a published file of our own scores, in the sets' full order and form, the first score changed."""
+    """Write computed scores in the form of the published files, all rows in their order, with the first score changed."""
     rows = list(csv.DictReader(scored.open()))
     ours = {row["distorted"].lower().rsplit(".", 1)[0]: float(row["score"]) for row in rows}
     if dataset == "live":
@@ -68,7 +68,7 @@ def test_scores_are_compared_one_by_one_in_each_layout(name: str, tmp_path: Path
     MAKERS[name](tmp_path / "set", drawing(48), references=1)
     dataset = open_dataset(name, tmp_path / "set")
     (first,) = verify_paper([dataset], tmp_path / "out", only=["psnr"])
-    assert first.verdict == "not checked: a part of the set, and no published scores to compare with"
+    assert first.verdict == "not checked: the data set is not complete, and there are no published scores of its pairs"
     published = tmp_path / "published"
     published.mkdir()
     for change, verdict in ((0.0, "agrees"), (0.01, "differs")):
@@ -88,7 +88,9 @@ def test_the_networks_run_on_stand_in_weights_from_a_folder(tmp_path: Path, monk
     only = [name for name in SPEC if name not in ("psnr", "fsim")]
     datasets = []
     for name, make in MAKERS.items():
-        make(tmp_path / name, drawing(224), references=1, levels=2 if name == "live" else 1)  # or opinions are equal
+        make(
+            tmp_path / name, drawing(224), references=1, levels=2 if name == "live" else 1
+        )  # else all opinions are equal
         datasets.append(open_dataset(name, tmp_path / name))
     checks = verify_paper(datasets, tmp_path / "out", only=only)
     assert {(check.dataset, check.claim) for check in checks} == {(name, claim) for name in MAKERS for claim in only}
@@ -99,9 +101,7 @@ def test_the_networks_run_on_stand_in_weights_from_a_folder(tmp_path: Path, monk
         assert check.srcc_published == SPEC[check.claim][list(MAKERS).index(check.dataset)]
 
 
-def test_a_network_that_can_not_be_had_is_a_check_with_its_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_network_without_weights_is_a_check_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INNERSIGHT_WEIGHTS_DIR", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     make_tid2013(tmp_path / "set", drawing(48), references=1)
@@ -112,14 +112,14 @@ def test_a_network_that_can_not_be_had_is_a_check_with_its_reason(
     assert psnr.srcc is not None
 
 
-def test_a_whole_set_is_held_to_the_published_correlation_and_its_scores() -> None:
+def test_a_complete_data_set_is_compared_with_the_published_srcc_and_scores() -> None:
     whole = {"dataset": "live", "claim": "psnr", "pairs": 779, "of": 779, "srcc_published": 0.873}
     assert Check(**whole, srcc=0.8734).verdict == "agrees"
     assert Check(**whole, srcc=0.8742).verdict == "differs"
     assert Check(**whole, srcc=0.8734, equal=778, compared=779).verdict == "differs"
 
 
-def test_wrong_names_folders_and_files_are_said(tmp_path: Path) -> None:
+def test_wrong_names_folders_and_files_are_refused(tmp_path: Path) -> None:
     make_tid2013(tmp_path / "set", drawing(48), references=1)
     dataset = open_dataset("tid2013", tmp_path / "set")
     with pytest.raises(ArgumentError, match="Argument `only` must be one of"):
@@ -127,12 +127,12 @@ def test_wrong_names_folders_and_files_are_said(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="There is no folder 'nowhere' of published scores"):
         verify_paper([dataset], tmp_path / "out", published=Path("nowhere"), only=["psnr"])
     (tmp_path / "tid2013_psnr.csv").write_text("dis,score\na.bmp,1\n")
-    with pytest.raises(ArgumentError, match=r"line 2: there must be columns dis and pred, a number"):
+    with pytest.raises(ArgumentError, match="line 2: the columns must be dis, an image, and pred, a number"):
         verify_paper([dataset], tmp_path / "out", published=tmp_path, only=["psnr"])
 
 
 @pytest.mark.slow
-def test_every_published_psnr_of_the_tid2013_part_is_ours_perturbed_or_not(shared: Path, tmp_path: Path) -> None:
+def test_every_published_psnr_of_the_tid2013_part_is_reproduced_perturbed_or_not(shared: Path, tmp_path: Path) -> None:
     dataset = open_dataset("tid2013", shared / "data" / "tid2013")
     checks = verify_paper([dataset], tmp_path, published=shared / "data" / "published", only=["psnr"])
     assert [check.claim for check in checks] == ["psnr", "psnr_tra-1", "psnr_sca-1", "psnr_rot-1"]
@@ -142,7 +142,7 @@ def test_every_published_psnr_of_the_tid2013_part_is_ours_perturbed_or_not(share
 
 
 @pytest.mark.slow
-def test_every_published_fsim_of_the_tid2013_part_is_the_rivals(shared: Path, tmp_path: Path) -> None:
+def test_every_published_fsim_of_the_tid2013_part_is_reproduced(shared: Path, tmp_path: Path) -> None:
     dataset = open_dataset("tid2013", shared / "data" / "tid2013")
     (check,) = verify_paper([dataset], tmp_path, published=shared / "data" / "published", only=["fsim"])
     assert (check.equal, check.compared, check.verdict) == (310, 310, "agrees")

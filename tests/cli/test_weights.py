@@ -1,4 +1,4 @@
-"""`innersight weights`: pulled once from a hub, used later without it. The hub is a loopback server in its layout."""
+"""`innersight weights`: a download from a hub, which a local server replaces, and its later use without a network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.cli.conftest import Run
 
 from standins import write_weights
 
-NAME = "lcnet_050.ra2_in1k"  # 7 MB, the smallest that is a real network
+NAME = "lcnet_050.ra2_in1k"  # 7 MB, the smallest pretrained network of timm
 
 
 class Hub:
-    """Serves repository files as huggingface.co does, as far as a download needs it."""
+    """A local server that answers the requests of a download as huggingface.co does."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         hub = self
@@ -72,54 +72,56 @@ def hub() -> Iterator[Hub]:
     server.stop()
 
 
-def test_what_was_pulled_is_used_when_the_hub_is_gone(run: Run, files: Path, tmp_path: Path, hub: Hub) -> None:
+def test_pulled_weights_are_used_without_the_hub(run: Run, files: Path, tmp_path: Path, hub: Hub) -> None:
     stored = write_weights(NAME, tmp_path).read_bytes()
     digest = f"sha256:{hashlib.sha256(stored).hexdigest()}"
     hub.files[f"/timm/{NAME}/resolve/main/model.safetensors"] = stored
-    folder = tmp_path / "not there yet" / "weights"
-    there = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "INNERSIGHT_WEIGHTS_DIR": str(folder)}
+    folder = tmp_path / "new" / "weights"
+    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "INNERSIGHT_WEIGHTS_DIR": str(folder)}
 
-    result = run("weights", "pull", NAME, "efficientnet-lite0", **there)
+    result = run("weights", "pull", NAME, "efficientnet-lite0", **environment)
     assert result.returncode == 0, result.stderr
     assert digest in result.stdout
     assert "(embedded, sha256:579344248a93" in result.stdout
     hub.stop()
 
-    result = run("score", "ref.png", "dis.jpg", "--backbone", NAME, "--json", **there)
+    result = run("score", "ref.png", "dis.jpg", "--backbone", NAME, "--json", **environment)
     assert result.returncode == 0, result.stderr
-    said = json.loads(result.stdout)["metric"]["weights"]
-    assert said == {"source": "folder", "file": "model.safetensors", "digest": digest}
+    weights = json.loads(result.stdout)["metric"]["views"]["main"]["weights"]
+    assert weights == {"source": "folder", "file": "model.safetensors", "digest": digest}
 
 
-def test_without_a_folder_the_hubs_own_cache_is_used(run: Run, files: Path, tmp_path: Path, hub: Hub) -> None:
+def test_without_a_folder_the_cache_of_the_hub_is_used(run: Run, files: Path, tmp_path: Path, hub: Hub) -> None:
     torch.save(load_file(write_weights(NAME, tmp_path)), tmp_path / "old.bin")
     hub.files[f"/timm/{NAME}/resolve/main/pytorch_model.bin"] = (tmp_path / "old.bin").read_bytes()
-    there = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
-    result = run("score", "ref.png", "dis.jpg", "--backbone", NAME, "--json", **there)  # pulled on the way
+    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    result = run(
+        "score", "ref.png", "dis.jpg", "--backbone", NAME, "--json", **environment
+    )  # this downloads the weights
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["metric"]["weights"]["source"] == "hub"
+    assert json.loads(result.stdout)["metric"]["views"]["main"]["weights"]["source"] == "hub"
     before = len(hub.requests)
-    again = run("score", "ref.png", "dis.jpg", "--backbone", NAME, "--json", **there)
+    again = run("score", "ref.png", "dis.jpg", "--backbone", NAME, "--json", **environment)
     assert again.stdout == result.stdout
-    assert len(hub.requests) == before  # the cache was enough
+    assert len(hub.requests) == before  # the second run sent no request
 
 
-def test_a_repository_that_is_not_there(run: Run, tmp_path: Path, hub: Hub) -> None:
+def test_a_repository_that_does_not_exist_is_an_error(run: Run, tmp_path: Path, hub: Hub) -> None:
     hub.files["/timm/another/resolve/main/model.safetensors"] = b""
     result = run("weights", "pull", NAME, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
     assert result.returncode == 2
     assert f"The hub has no repository timm/{NAME}" in result.stderr
 
 
-def test_a_repository_without_weights(run: Run, tmp_path: Path, hub: Hub) -> None:
-    hub.files[f"/timm/{NAME}/resolve/main/README.md"] = b"nothing else"
+def test_a_repository_without_weights_is_an_error(run: Run, tmp_path: Path, hub: Hub) -> None:
+    hub.files[f"/timm/{NAME}/resolve/main/README.md"] = b"no weights"
     result = run("weights", "pull", NAME, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
     assert result.returncode == 2
     assert f"The hub's timm/{NAME} holds none of (model.safetensors, open_clip_model.safetensors" in result.stderr
 
 
-def test_list_says_what_is_here(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "clip-rn50.safetensors").write_bytes(b"some")
+def test_list_shows_the_place_of_the_weights_of_each_backbone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "clip-rn50.safetensors").write_bytes(b"weights")
     result = run("weights", "list", INNERSIGHT_WEIGHTS_DIR=str(tmp_path), HF_HOME=str(tmp_path / "home"))
     assert result.returncode == 0
     lines = result.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The paper's published numbers against ours: correlations of whole sets, and scores one by one."""
+"""Comparison with the numbers that the paper published: the SRCC of complete data sets, and single scores."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from innersight.preprocess.perturbation import Perturbation
 
 SETS = ("live", "tid2013", "pipal")
 _PERTURBATIONS = tuple(Perturbation(kind) for kind in ("tra", "sca", "rot"))
-_ROUNDED = 0.00051  # published with three digits
-# The published LIVE files name images without their folder; their order says it.
+_ROUNDING = 0.00051  # the published SRCC has three decimal places
+# The published files of LIVE name images without their folder. The order of the rows gives the folder: name, rows.
 _LIVE_BLOCKS = (("jp2k", 169), ("jpeg", 175), ("wn", 145), ("gblur", 145), ("fastfading", 145))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One row of the paper's results.
+    """A metric whose results the paper published.
 
     Attributes:
-        name: As the published files are named, `SET_NAME.csv`.
-        metric: What computes it here.
-        srcc: Published SRCC by set; empty where only scores are published.
-        tolerance: Relative, of a score that counts as equal: float32 on another machine, or half precision.
-        complement: Whether the published files hold (1 - score) / 2, to make a distance of it.
+        name: The name in the published files, which are called `SET_NAME.csv`.
+        metric: The metric of this package, as for `innersight.create_metric`.
+        srcc: Published SRCC by data set; empty if only scores are published.
+        tolerance: Largest relative difference of a score that counts as equal. Default: 1e-4, which covers float32 on
+            another machine. The authors computed some metrics in half precision, which needs 1e-2.
+        complement: Whether the published files hold (1 - score) / 2, which turns the similarity into a distance.
+            Default: False.
     """
 
     name: str
@@ -73,24 +75,24 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
         )
     }
 )
-"""The paper's own metrics, PSNR and FSIM; its LPIPS and DISTS are other people's and are not computed here."""
+"""The metrics by name: the paper's own, PSNR and FSIM. LPIPS and DISTS, which the paper also lists, are left out."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One published number or file against ours.
+    """The comparison of one metric with its published numbers, on one data set.
 
     Attributes:
-        dataset: The set.
-        claim: Name of the claim, with the perturbation's where there is one.
-        pairs: Pairs scored here.
-        of: Pairs of the full set.
-        srcc: Ours, on these pairs; None where it could not be computed.
-        srcc_published: As published for the full set; None where only scores are.
-        srcc_of_published_scores: Of the published scores on the same pairs; None where they are not given.
-        equal: Scores that equal the published within the claim's tolerance.
-        compared: Scores that have a published one.
-        largest: The largest relative difference of a score, None where none were compared.
+        dataset: Name of the data set.
+        claim: Name of the claim, with the name of the perturbation if there is one.
+        pairs: Number of pairs that were scored.
+        of: Number of pairs of the complete data set.
+        srcc: SRCC of the computed scores on these pairs; None if it could not be computed.
+        srcc_published: Published SRCC on the complete data set; None if only scores are published.
+        srcc_of_published_scores: SRCC of the published scores on the same pairs; None if there is no file of them.
+        equal: Number of scores that equal the published ones within the claim's tolerance.
+        compared: Number of scores that were compared with published ones.
+        largest: Largest relative difference of a score; None if none was compared.
         reason: Why nothing was computed, or None.
     """
 
@@ -108,19 +110,19 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """`agrees`, `differs`, or why there is none.
+        """`agrees`, `differs`, or `not checked` with the reason.
 
-        A published SRCC counts where the set is complete; scores where they were given.
+        The SRCC is compared if the data set is complete, and the scores if there is a file of them.
         """
         if self.reason is not None:
             return f"not checked: {self.reason}"
         found = []
         if self.srcc is not None and self.srcc_published is not None and self.pairs == self.of:
-            found.append(abs(self.srcc - self.srcc_published) <= _ROUNDED)
+            found.append(abs(self.srcc - self.srcc_published) <= _ROUNDING)
         if self.compared:
             found.append(self.equal == self.compared)
         if not found:
-            return "not checked: a part of the set, and no published scores to compare with"
+            return "not checked: the data set is not complete, and there are no published scores of its pairs"
         return "agrees" if all(found) else "differs"
 
 
@@ -135,24 +137,27 @@ def verify_paper(
     runtime: str = "torch",
     on_row: Callable[[int], None] = lambda _: None,
 ) -> list[Check]:
-    """Compute every published number that the data sets at hand allow, and compare.
+    """Score data sets with the metrics of the paper, and compare with its published numbers.
 
     Args:
-        datasets: Of `open_dataset`: live, tid2013, pipal.
-        out: A folder for the scores of each image, `SET/NETWORK_PERTURBATION.csv`.
-        published: A folder of the authors' per-image files, `SET_NAME[_PERTURBATION].csv`; files of perturbed images
-            are checked too, and claims without a published SRCC.
-        only: Names of `CLAIMS`; all by default.
-        resume: Go on from an earlier run.
-        overwrite: Drop an earlier run.
-        runtime: See `innersight.create_metric`; torch is what the goldens hold to the last digit.
-        on_row: Called after each row with the number of rows that the file at hand has.
+        datasets: Data sets of `open_dataset`: live, tid2013, pipal.
+        out: Folder for the scores, which are written to `SET/NETWORK_PERTURBATION.csv`.
+        published: Folder of the authors' files of scores, `SET_NAME[_PERTURBATION].csv`. Files of perturbed images are
+            compared too, and so are claims without a published SRCC. Default: none.
+        only: Names of `CLAIMS` to compare. Default: all.
+        resume: Continue an interrupted run. Default: False.
+        overwrite: Replace an earlier run. Default: False.
+        runtime: The library that runs the network, see `innersight.create_metric`. Default: `torch`.
+        on_row: Function that is called after each row with the number of completed rows of the current file. Default:
+            none.
 
     Returns:
-        One check a set, claim and perturbation; a network whose weights can't be had is a check with its reason.
+        One check for each data set, claim and perturbation. If the weights of a network are not available, its checks
+        have the reason.
 
     Raises:
-        ArgumentError: If a claim or set is unknown, a published file can't be read, or there is an earlier run.
+        ArgumentError: If a claim or data set is unknown, a published file cannot be read, or there is an earlier run
+            and neither `resume` nor `overwrite` is true.
     """
     for name in only:
         if name not in CLAIMS:
@@ -161,7 +166,7 @@ def verify_paper(
         if dataset.name not in SETS:
             raise unknown_name("datasets", dataset.name, SETS)
     if published is not None and not published.is_dir():
-        raise ArgumentError(f"There is no folder '{published}' of published scores.")
+        raise ArgumentError(f"There is no folder '{published}' of published scores. Check the path.")
     checks = []
     for network, claims in _by_network(only or tuple(CLAIMS)).items():
         try:
@@ -201,7 +206,7 @@ def verify_paper(
 
 
 def _by_network(names: Iterable[str]) -> dict[str, list[Claim]]:
-    """Group claims by the network that they need, which is made once and then let go."""
+    """Group claims by their network. Only one network is in memory at a time."""
     groups: dict[str, list[Claim]] = {}
     for name in names:
         fields = dict(part.split("=") for part in CLAIMS[name].metric.split(":")[1:])
@@ -238,7 +243,7 @@ def _check(
     ours = np.array([math.nan if score is None else score for score in scores])
     done = ~np.isnan(ours)
     if not done.any():
-        return replace(empty, reason="no pair could be scored; the column error of the scores says why")
+        return replace(empty, reason="no pair could be scored; the column error of the scores has the reasons")
     check = replace(
         empty,
         pairs=int(done.sum()),
@@ -252,7 +257,7 @@ def _check(
     theirs = 1 - 2 * theirs if claim.complement else theirs
     both = done & ~np.isnan(theirs)
     if not both.any():
-        return replace(check, reason=f"'{file}' has no score of a pair at hand")
+        return replace(check, reason=f"'{file}' has no score of the pairs of this data set")
     apart = np.abs(ours[both] - theirs[both]) / np.maximum(np.abs(theirs[both]), np.finfo(float).tiny)
     return replace(
         check,
@@ -270,14 +275,17 @@ def _read_published(path: Path, dataset: str) -> dict[str, float]:
         kinds = [kind for kind, count in _LIVE_BLOCKS for _ in range(count)]
         if len(kinds) != len(rows):
             raise ArgumentError(
-                f"'{path}' must have the {len(kinds)} rows of LIVE in their order, but has {len(rows)}."
+                f"'{path}' must have the {len(kinds)} rows of LIVE in their order, but has {len(rows)}. Use the "
+                "authors' file."
             )
     found = {}
     for (line, row), kind in zip(rows, kinds, strict=True):
         try:
             found[_key(dataset, kind, row["dis"])] = float(row["pred"])
         except (KeyError, ValueError):
-            raise ArgumentError(f"'{path}', line {line}: there must be columns dis and pred, a number.") from None
+            raise ArgumentError(
+                f"'{path}', line {line}: the columns must be dis, an image, and pred, a number. Use the authors' file."
+            ) from None
     return found
 
 

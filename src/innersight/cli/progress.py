@@ -1,4 +1,4 @@
-"""How far a run is."""
+"""The progress of a run, on standard error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """A bar with rate and remaining time on a terminal, a plain line now and then elsewhere; nothing for no rows."""
+    """Prints the progress of a run: a bar on a terminal, else one line every 10 seconds.
+
+    Both show the completed rows, the rate and the remaining time.
+
+    Args:
+        total: Number of rows of the run; 0 prints nothing.
+    """
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -37,9 +43,13 @@ class Progress:
             self._bar.stop()
 
     def show(self, done: int) -> None:
-        """Take note of the number of rows that are done."""
+        """Show the number of completed rows.
+
+        Args:
+            done: Completed rows, those of an earlier run included.
+        """
         now = time.monotonic()
-        if self._start is None:  # the first row of this run: rows of an earlier one say nothing of its speed
+        if self._start is None:  # the rate is that of this run, without the rows of an earlier one
             self._start = (now, done)
         rate = (done - self._start[1]) / max(now - self._start[0], 1e-9)
         speed = f"{rate:.1f} rows/s, {(self._total - done) / rate / 60:.1f} min left" if rate else ""

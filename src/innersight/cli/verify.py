@@ -1,4 +1,4 @@
-"""`innersight verify-paper`: every published number against ours."""
+"""`innersight verify-paper`: comparison with the numbers that the paper published."""
 
 from __future__ import annotations
 
@@ -20,21 +20,41 @@ if TYPE_CHECKING:
 
 
 def verify_paper(
-    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Where scores and verify.json go.")],
-    live: Annotated[Path | None, typer.Option(metavar="DIR", readable=False, help="Where LIVE is unpacked.")] = None,
-    tid2013: Annotated[Path | None, typer.Option(metavar="DIR", readable=False, help="TID2013.")] = None,
-    pipal: Annotated[Path | None, typer.Option(metavar="DIR", readable=False, help="PIPAL, training part.")] = None,
-    published: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="The authors' per-image files, to compare with.")
+    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Folder for scores and verify.json.")],
+    live: Annotated[
+        Path | None, typer.Option(metavar="DIR", readable=False, help="Folder of the unpacked data set LIVE.")
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="dinov1_l2, psnr, ...; repeatable.")] = None,
-    runtime: Annotated[str, typer.Option(help="torch, or openvino, ...")] = "torch",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from a run that was ended early.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop an earlier run.")] = False,
+    tid2013: Annotated[
+        Path | None, typer.Option(metavar="DIR", readable=False, help="Folder of the unpacked data set TID2013.")
+    ] = None,
+    pipal: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", readable=False, help="Folder of the unpacked training part of the data set PIPAL."),
+    ] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", readable=False, help="Folder of the authors' files of scores, to compare each score."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Metric of the paper, such as dinov1_l2 or psnr. Repeatable. Default: all."),
+    ] = None,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            help="Library that runs the network: torch, torch-compile, openvino, or auto (OpenVINO on a CPU if "
+            "installed)."
+        ),
+    ] = "torch",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
 ) -> None:
-    """Check the paper's published numbers: SRCC of the sets at hand, and score by score where files are given.
+    """Compare scores and their SRCC with the numbers that the paper published.
 
-    Exit status 0 if all that could be checked agrees, 1 if something differs or nothing could be checked.
+    The SRCC is compared on complete data sets, and each score where --published has a file of it. The exit status is 0
+    if all compared numbers agree, or 1 if one differs or none could be compared.
     """
     from innersight.benchmark.paper_verification import verify_paper as verify
     from innersight.cli import options
@@ -74,8 +94,13 @@ def _print(checks: Sequence[Check]) -> None:
 
     from innersight.cli.console import console
 
-    columns = ("set", "metric", "pairs", "SRCC", "published", "of published scores", "equal scores", "largest", "")
-    table = Table(*columns, title="largest: of the relative differences of a score", title_justify="left")
+    columns = (
+        "set", "metric", "pairs", "SRCC", "published SRCC", "SRCC of published scores", "equal scores",
+        "largest difference", "result",
+    )  # fmt: skip
+    table = Table(
+        *columns, title="largest difference: of a score from the published one, relative", title_justify="left"
+    )
     for check in checks:
         table.add_row(
             check.dataset,

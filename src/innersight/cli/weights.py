@@ -1,4 +1,4 @@
-"""`innersight weights`: what is here, and fetching more for later offline use."""
+"""`innersight weights`: the weights on this machine, and the download of more for later use without a network."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Weights on this machine.", no_args_is_help=True)
+app = typer.Typer(help="List the weights on this machine, or download more.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_() -> None:
-    """Say for each backbone of the catalogue where its weights are."""
+    """List the backbones that have an alias, each with the place and the digest of its weights on this machine."""
     from rich.table import Table
 
     from innersight.backbones.catalogue import CATALOGUE
@@ -29,15 +29,22 @@ def list_() -> None:
     out = console()
     out.print(table)
     out.print(
-        f"Folder ({FOLDER_VARIABLE}): {weights_folder() or 'not set'}. Absent ones: innersight weights pull NAME."
+        f"The folder of weights ({FOLDER_VARIABLE}) is {weights_folder() or 'not set'}. `innersight weights pull NAME` "
+        "downloads absent weights."
     )
 
 
 @app.command()
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Aliases or timm names.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Backbones: aliases of `innersight backbones`, or timm model names."),
+    ],
 ) -> None:
-    """Fetch weights for later offline use, into INNERSIGHT_WEIGHTS_DIR or the hub's own cache."""
+    """Download weights for later use without a network.
+
+    They are stored in the folder that INNERSIGHT_WEIGHTS_DIR names, else in the cache of the Hugging Face hub.
+    """
     from innersight.backbones.catalogue import resolve
     from innersight.backbones.hub import pull_weights
 
