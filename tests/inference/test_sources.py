@@ -24,6 +24,14 @@ def test_metrics_with_one_extractor_id_share_a_source_and_others_do_not(vit_weig
     assert all(isinstance(source, ViewSource) for source in sources.values())
 
 
+def test_metrics_with_different_runtimes_do_not_share_a_source() -> None:
+    """A score must come from the runtime that its description names."""
+    metrics = {name: innersight.create_metric("lite", runtime=name) for name in ("torch", "openvino")}
+    sources, summands = sources_of(metrics)
+    assert len(sources) == 2
+    assert summands["torch"][0][0] != summands["openvino"][0][0]
+
+
 def test_a_shared_source_extracts_the_layers_and_pixel_features_of_all_its_metrics(cat: torch.Tensor) -> None:
     texts = [
         "lite:layers=1:terms.moments.weight=0:terms.thumbnail.weight=0:terms.chroma.weight=0",

@@ -18,7 +18,7 @@ _PIXELS = "pixels"
 
 
 class Source(ABC):
-    """What metrics of one extractor id compare. It is extracted once for all of them.
+    """What metrics of one extractor id and one runtime compare. It is extracted once for all of them.
 
     Attributes:
         device: The device of the extraction.
@@ -54,10 +54,10 @@ class Source(ABC):
 
 
 class ViewSource(Source):
-    """The features of a view, with all layers and pixel features that the comparisons of one extractor id need.
+    """The features of a view, with all layers and pixel features that its comparisons need.
 
     Args:
-        comparisons: Comparisons whose extractors have one extractor id.
+        comparisons: Comparisons whose extractors have one extractor id and one runtime.
     """
 
     def __init__(self, comparisons: Sequence[ViewComparison]) -> None:
@@ -168,7 +168,8 @@ def sources_of(
         if isinstance(metric, FeatureMetric):
             summands[name] = []
             for comparison in metric.comparisons:
-                key = f"{comparison.extractor.extractor_id} on {metric.device}"
+                extractor = comparison.extractor
+                key = f"{extractor.extractor_id}, {extractor.runtime.name} on {metric.device}"
                 views.setdefault(key, []).append(comparison)
                 summands[name].append((key, _OfView(comparison)))
         else:
