@@ -28,9 +28,7 @@ def test_it_is_frozen_hashable_and_can_be_pickled() -> None:
 
 def test_a_term_without_weight_is_inactive_and_so_is_a_view_that_only_it_uses() -> None:
     other = View(name="other", backbone="resnet18")
-    config = MetricConfig(
-        name="mine", views=(VIEW, other), terms=(TERM, ChannelMoments(view="other", weight=0.0))
-    )
+    config = MetricConfig(name="mine", views=(VIEW, other), terms=(TERM, ChannelMoments(view="other", weight=0.0)))
     assert config.active_terms == (TERM,)
     assert config.active_views == (VIEW,)
 

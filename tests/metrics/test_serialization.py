@@ -74,7 +74,13 @@ def test_values_change_by_their_path_and_nothing_else_does() -> None:
     lite = PRESETS["lite"]
     changed = change(
         lite,
-        {"scale": "linear", "views.main.chroma": "full", "terms.moments.weight": "0", "layers": "0,-1", "input": "native"},
+        {
+            "scale": "linear",
+            "views.main.chroma": "full",
+            "terms.moments.weight": "0",
+            "layers": "0,-1",
+            "input": "native",
+        },
     )
     assert changed.scale == "linear"
     assert changed.views[0] == View(backbone="efficientnet-lite0")
@@ -124,7 +130,9 @@ def test_what_cannot_be_changed_is_refused(changes: dict, message: str) -> None:
 
 
 def test_a_short_name_needs_one_place_that_it_can_mean() -> None:
-    with pytest.raises(ArgumentError, match=r"`input`: best has 2 views: change one of \(views.main.input, views.vit.input\)"):
+    with pytest.raises(
+        ArgumentError, match=r"`input`: best has 2 views: change one of \(views.main.input, views.vit.input\)"
+    ):
         change(PRESETS["best"], {"input": "native"})
     moments = MetricConfig(name="m", views=(View(backbone="b"),), terms=(ChannelMoments(),))
     with pytest.raises(ArgumentError, match="`layers`: m has no feature distances"):
@@ -138,7 +146,10 @@ def test_a_short_name_needs_one_place_that_it_can_mean() -> None:
         ("a = 1", r"`configuration` must be one of \(name, scale, reduce, views, terms\), but got 'a'"),
         ("name = 'x'", r"`views` must be a table of tables by name, such as \[views.main\]"),
         ("views = 3", "`views` must be a table of tables by name"),
-        ("[views.main]\nfeatures = 'embedding'\n[terms.t]\ntype = 'chroma_range'", "`views.main.backbone` must be given"),
+        (
+            "[views.main]\nfeatures = 'embedding'\n[terms.t]\ntype = 'chroma_range'",
+            "`views.main.backbone` must be given",
+        ),
         ("[views.main]\nbackbone = 'b'\n[terms.t]\nweight = 1", "`terms.t.type` must be one of .* but got None"),
         ("[views.main]\nbackbone = 'b'\n[terms.t]\ntype = 'tint'", "`terms.t.type` must be one of .* but got 'tint'"),
     ],
@@ -151,10 +162,12 @@ def test_a_file_that_is_no_configuration_is_one_line_with_its_name(tmp_path: Pat
     assert str(error.value).startswith(f"The configuration '{file}'")
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.json", b"[1]"), ("a.json", b"{"), ("a.toml", b"\xff"), ("a.json", b"[" * 100_000)])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.json", b"[1]"), ("a.json", b"{"), ("a.toml", b"\xff"), ("a.json", b"[" * 100_000)]
+)
 def test_a_file_of_another_form_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ArgumentError, match="The configuration '.*' (cannot be read|must hold a table)"):
+    with pytest.raises(ArgumentError, match=r"The configuration '.*' (cannot be read|must hold a table)"):
         read_config(tmp_path / name)
 
 
