@@ -103,7 +103,7 @@ def test_the_layers_of_a_preset_are_dropped_with_the_features_they_belong_to() -
     ("changes", "message"),
     [
         ({"terms.moments.wieght": 0}, r"`terms.moments` must be one of \(view, weight, layers, order\), but got 'wieght'. Did you mean weight"),
-        ({"terms.moment.weight": 0}, "`terms.moment.type` must be one of"),
+        ({"terms.moment.weight": 0}, "`set` must be one of .* but got 'terms.moment.weight'. Did you mean terms.moments.weight"),
         ({"hue": 1}, "`set` must be one of .* but got 'hue'"),
         ({"a.b.c": 1}, "`set` must be one of .* but got 'a.b.c'"),
         ({"scale.x": 1}, "`set` must be one of .* but got 'scale.x'"),
