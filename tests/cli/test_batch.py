@@ -1,4 +1,4 @@
-"""`innersight batch`: lists, folders, resume after a kill, and exit statuses."""
+"""`innersight batch`: lists, folders, metrics, interrupted runs and exit statuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ import innersight
 
 @pytest.fixture
 def listed(tmp_path: Path) -> Path:
-    """list.csv of 40 pairs of one reference, with a column of its own."""
+    """A folder with list.csv: 40 pairs of one reference, and a further column."""
     image = Image.fromarray(data.coffee())
     image.save(tmp_path / "ref.png")
     lines = ["reference,distorted,kind"]
@@ -41,7 +41,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_rows_come_out_in_order_with_all_columns_and_scores_rise_as_quality_falls(run: Run, listed: Path) -> None:
+def test_rows_are_in_order_with_all_columns_and_scores_rise_as_quality_falls(run: Run, listed: Path) -> None:
     result = run("batch", "list.csv", "--out", "scores.csv")
     assert result.returncode == 0, result.stderr
     assert re.fullmatch(r"40 rows, 0 with an error: scores\.csv \(openvino [\d.]+\)\n", result.stdout)
@@ -53,9 +53,11 @@ def test_rows_come_out_in_order_with_all_columns_and_scores_rise_as_quality_fall
     assert float(rows[7]["score"]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path) -> None:
+def test_a_killed_run_resumes_to_the_file_of_an_uninterrupted_one(run: Run, listed: Path) -> None:
     header, *rows = (listed / "list.csv").read_text().splitlines()
-    (listed / "long.csv").write_text("\n".join([header, *rows * 6]) + "\n")  # too long to end before the signal
+    (listed / "long.csv").write_text(
+        "\n".join([header, *rows * 6]) + "\n"
+    )  # so long that the signal comes before its end
     assert run("batch", "long.csv", "--out", "whole.csv", "--quiet").returncode == 0
     command = [Path(sys.executable).parent / "innersight", "batch", "long.csv", "--out", "scores.csv"]
     for signal_number in (signal.SIGKILL, signal.SIGINT):
@@ -64,7 +66,7 @@ def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path)
             cwd=listed,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Shells start background jobs with this signal ignored, and whatever runs the tests may be one.
+            # A shell starts background jobs with this signal ignored, and the tests may run in one.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         journal, deadline = listed / "scores.csv.journal", time.monotonic() + 120
@@ -74,14 +76,14 @@ def test_a_killed_run_resumes_to_the_file_of_a_whole_one(run: Run, listed: Path)
                 os.kill(process.pid, signal_number)
                 break
             time.sleep(0.005)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == (130 if signal_number == signal.SIGINT else -signal_number), said
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == (130 if signal_number == signal.SIGINT else -signal_number), errors
         assert not (listed / "scores.csv").exists()
         if signal_number == signal.SIGINT:
-            assert b"interrupted; what is done is kept beside scores.csv, --resume goes on from it" in said
+            assert b"interrupted; the completed rows are kept beside scores.csv, and --resume continues" in errors
     result = run("batch", "long.csv", "--out", "scores.csv", "--resume")
     assert result.returncode == 0
-    assert "of them by an earlier run" in result.stdout
+    assert "of them from an earlier run" in result.stdout
     assert (listed / "scores.csv").read_text() == (listed / "whole.csv").read_text()
 
 
@@ -98,47 +100,66 @@ def test_two_metrics_two_columns_and_json_lines(run: Run, listed: Path) -> None:
     assert len(rows[0]["per_layer_lite"]) == 6
 
 
-def test_pairs_that_fail_are_status_1_with_the_count_and_so_when_the_finished_run_is_resumed(
+def test_metrics_of_other_libraries_are_scored_beside_presets_fault_49(run: Run, listed: Path) -> None:
+    (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:4]) + "\n")
+    metrics = ("--metric", "psnr", "--metric", "lite")
+    result = run("batch", "short.csv", "--out", "s.csv", *metrics, "--runtime", "torch")
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"3 rows, 0 with an error: s\.csv \(piq [\d.]+, torch\)\n", result.stdout)
+    rows = rows_of(listed / "s.csv")
+    for name in ("psnr", "lite"):
+        metric = innersight.create_metric(name)
+        for row in rows:
+            expected = innersight.score(listed / "ref.png", listed / row["distorted"], metric=metric)
+            assert float(row[f"score_{name}"]) == pytest.approx(expected, rel=1e-5)
+    assert float(rows[0]["score_psnr"]) < float(rows[2]["score_psnr"])  # the quality of the JPEG files rises
+    assert float(rows[0]["score_lite"]) > float(rows[2]["score_lite"])
+
+
+def test_best_gives_the_scores_of_the_metric_itself(run: Run, listed: Path, small_dino: Path) -> None:
+    """Two views through the command line, with stand-in weights."""
+    (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:3]) + "\n")
+    options = ("--metric", "best", "--weights", small_dino, "--runtime", "torch", "--per-layer")
+    result = run("batch", "short.csv", "--out", "s.jsonl", *options)
+    assert result.returncode == 0, result.stderr
+    best = innersight.create_metric("best", weights=small_dino)
+    for line in (listed / "s.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        expected = innersight.score(listed / "ref.png", listed / row["distorted"], metric=best)
+        assert row["score"] == pytest.approx(expected, rel=1e-5)
+        assert len(row["per_layer"]) == len(best.layer_names)
+
+
+def test_pairs_that_fail_are_counted_with_status_1_also_when_the_finished_run_is_resumed(
     run: Run, listed: Path
 ) -> None:
     (listed / "some.csv").write_text("reference,distorted\nref.png,0.jpg\nref.png,missing.jpg\n")
     command = ("batch", "some.csv", "--out", "s.csv", "--runtime", "torch")
-    said = "innersight: 1 of 2 pairs could not be scored: see the column error of s.csv\n"
+    failed = "innersight: 1 of 2 pairs could not be scored; the column error of s.csv says why\n"
     result = run(*command)
-    assert (result.returncode, result.stderr) == (1, said)
+    assert (result.returncode, result.stderr) == (1, failed)
     assert result.stdout == "2 rows, 1 with an error: s.csv (torch)\n"
     assert "No such file" in rows_of(listed / "s.csv")[1]["error"]
     kept = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in listed.glob("s.csv*")}
     assert {path.name for path in kept} == {"s.csv", "s.csv.run.json"}
     result = run(*command, "--resume")
-    assert (result.returncode, result.stderr) == (1, said)
-    assert result.stdout == "2 rows (2 of them by an earlier run), 1 with an error: s.csv (torch)\n"
+    assert (result.returncode, result.stderr) == (1, failed)
+    assert result.stdout == "2 rows (2 of them from an earlier run), 1 with an error: s.csv (torch)\n"
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in listed.glob("s.csv*")} == kept
     result = run("batch", "some.csv", "--out", "t.csv", "--fail-fast", "--runtime", "torch")
     assert result.returncode == 2
     assert "Row 2: No such file" in result.stderr
 
 
-def test_runtimes_give_the_same_scores_and_the_last_line_names_the_one_that_ran(run: Run, listed: Path) -> None:
+def test_runtimes_give_the_same_scores_and_the_last_line_names_the_runtime(run: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:5]) + "\n")
     scores = {}
     for runtime in ("torch", "openvino"):
         result = run(
-            "batch",
-            "short.csv",
-            "--out",
-            f"{runtime}.csv",
-            "--runtime",
-            runtime,
-            "--workers",
-            "2",
-            "--layer-scale",
-            "linear",
-            "--structure",
-            "0",
-            "--tint",
-            "0",
-        )  # a logarithm, or what is much larger, may round the differences of deep layers away
+            "batch", "short.csv", "--out", f"{runtime}.csv", "--runtime", runtime, "--workers", "2",
+            "--set", "scale=linear", "--set", "terms.features.weight=0", "--set", "terms.chroma.weight=0",
+        )  # fmt: skip
+        # A logarithm, or a much larger term, can hide the rounding of the deep layers.
         assert result.returncode == 0, result.stderr
         assert re.fullmatch(rf"4 rows, 0 with an error: {runtime}\.csv \({runtime}( [\d.]+)?\)\n", result.stdout)
         scores[runtime] = [float(row["score"]) for row in rows_of(listed / f"{runtime}.csv")]
@@ -146,7 +167,7 @@ def test_runtimes_give_the_same_scores_and_the_last_line_names_the_one_that_ran(
     assert scores["openvino"] != scores["torch"]  # two runtimes ran
 
 
-def test_a_cache_serves_parquet_runs_whose_columns_keep_their_types(run: Run, listed: Path) -> None:
+def test_runs_with_a_cache_are_equal_and_parquet_columns_keep_their_types(run: Run, listed: Path) -> None:
     columns = {
         "reference": pyarrow.array(["ref.png"] * 3),
         "distorted": pyarrow.array(["0.jpg", "9.jpg", "ref.png"]),
@@ -159,7 +180,7 @@ def test_a_cache_serves_parquet_runs_whose_columns_keep_their_types(run: Run, li
     for out in ("first.parquet", "second.parquet"):
         result = run(*command, "--out", out)
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    assert len(list((listed / "cache").iterdir())) == 3 * 2  # images, sights
+    assert len(list((listed / "cache").iterdir())) == 3 * 2  # images, extractor ids
     assert (listed / "first.parquet").read_bytes() == (listed / "second.parquet").read_bytes()
     table = parquet.read_table(listed / "first.parquet")
     assert {field.name: str(field.type) for field in table.schema} == {
@@ -200,7 +221,7 @@ def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
             ("list.csv", "--out", "s.csv", "--reference-column", "ref"),
             "no 'ref'; there is (reference, distorted, kind)",
         ),
-        (("list.csv", "--out", "s.csv", "--metric", "papr"), "Did you mean paper?"),
+        (("list.csv", "--out", "s.csv", "--metric", "papr"), "Did you mean paper"),
         (
             ("list.csv", "--out", "s.csv", "--workers", "0"),
             "--workers takes auto or a whole number from 1, but got '0'",
@@ -211,8 +232,10 @@ def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
         ),
     ],
 )
-def test_bad_input_is_one_clear_line_and_status_2(run: Run, listed: Path, arguments, part: str) -> None:
-    result = run("batch", *arguments)
+def test_bad_input_is_one_clear_line_and_status_2(
+    run_here: Run, listed: Path, arguments: tuple[str, ...], part: str
+) -> None:
+    result = run_here("batch", *arguments)
     assert result.returncode == 2
     assert part in result.stderr
     assert result.stderr.count("\n") == 1
@@ -230,7 +253,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_resumes_fault_22(run: Run,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
     )
     assert (result.returncode, result.stdout) == (2, "")
-    assert re.fullmatch(r"innersight: .* can't be read or written: .*\n", result.stderr)
+    assert re.fullmatch(r"innersight: .* cannot be read or written: .*\n", result.stderr)
     assert not (listed / "scores.csv").exists()
     result = run("batch", "list.csv", "--out", "scores.csv", "--resume")
     assert result.returncode == 0, result.stderr
@@ -238,19 +261,19 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_resumes_fault_22(run: Run,
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
-def test_standard_output_on_a_full_disk_is_one_line_fault_22() -> None:
+def test_a_full_standard_output_is_one_line_fault_22() -> None:
     with Path("/dev/full").open("w") as full:
         command = [Path(sys.executable).parent / "innersight", "metrics"]
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 2
-    assert re.fullmatch(r"innersight: A file can't be read or written: No space left on device\. .*\n", result.stderr)
+    assert re.fullmatch(r"innersight: A file cannot be read or written: No space left on device\. .*\n", result.stderr)
 
 
 @pytest.mark.parametrize(
     "failure", ["RuntimeError('CUDA error: an illegal memory access')", "torch.OutOfMemoryError('full')"]
 )
 def test_a_device_failure_stops_the_run_in_one_line_fault_18(listed: Path, failure: str) -> None:
-    # The command, with a network that fails as a broken GPU does.
+    # The command with a network that raises the error of a broken GPU.
     code = (
         "import sys, torch\n"
         "from innersight.backbones.features import Backbone\n"
