@@ -28,6 +28,27 @@ def lite() -> innersight.FeatureMetric:
     return innersight.create_metric("lite")
 
 
+@pytest.mark.parametrize("default", ["dtype fault_4", "inference fault_26", "device fault_27"])
+@pytest.mark.parametrize("name", ["lite", "lite:views.main.normalisation=backbone", "ssim"])
+def test_a_metric_does_not_depend_on_the_defaults_of_torch_fault_4(name: str, default: str, cat: torch.Tensor) -> None:
+    other = noisy(cat, 0.1).requires_grad_()
+    expected = innersight.create_metric(name)(cat, other).item()
+    kind = default.split()[0]
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.bfloat16 if kind == "dtype" else before)
+        with torch.inference_mode(kind == "inference"), torch.device("meta" if kind == "device" else "cpu"):
+            metric = innersight.create_metric(name)
+        with torch.device("meta" if kind == "device" else "cpu"):
+            score = metric(cat, other)
+    finally:
+        torch.set_default_dtype(before)
+    assert (metric.dtype, metric.device, score.dtype) == (torch.float32, torch.device("cpu"), torch.float32)
+    assert score.item() == expected
+    (gradient,) = torch.autograd.grad(score.sum(), other)
+    assert gradient.abs().max() > 0
+
+
 def test_an_enclosing_model_does_not_reach_the_network_fault_5(
     lite: innersight.FeatureMetric, cat: torch.Tensor
 ) -> None:

@@ -115,6 +115,40 @@ def test_weights_that_cannot_be_downloaded_are_one_error(name: str, monkeypatch:
         create(name)
 
 
+@pytest.mark.parametrize("default", ["dtype", "device", "inference"])
+def test_trained_metrics_do_not_depend_on_the_defaults_of_torch_fault_4(
+    default: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does inference mode reach their weights, so that they can be a loss (fault 26)."""
+
+    class Trained(nn.Module):
+        """Stands for a metric of piq that has weights."""
+
+        def __init__(self, reduction: str) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 1, 1, bias=False)
+            nn.init.constant_(self.layer.weight, 0.3)
+
+        def forward(self, distorted: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+            return (self.layer(distorted) - self.layer(reference)).square().mean((1, 2, 3))
+
+    monkeypatch.setattr(piq, "LPIPS", Trained)
+    reference, distorted = tensor_pair(32, 32, 1)
+    expected = create("lpips")(reference, distorted)
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.bfloat16 if default == "dtype" else before)
+        with torch.inference_mode(default == "inference"), torch.device("meta" if default == "device" else "cpu"):
+            metric = create("lpips")
+    finally:
+        torch.set_default_dtype(before)
+    distorted.requires_grad_()
+    score = metric(reference, distorted)
+    assert torch.equal(score, expected)
+    (gradient,) = torch.autograd.grad(score.sum(), distorted)
+    assert gradient.abs().max() > 0
+
+
 def test_the_engine_scores_files_as_piq_scores_their_images(tmp_path: Path) -> None:
     reference, distorted = tensor_pair(192, 192, 6)
     for file, image in (("r.png", reference), ("d.png", distorted)):

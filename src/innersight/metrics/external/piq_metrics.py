@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from innersight.backbones.features import is_device_failure
+from innersight.backbones.features import is_device_failure, plain_defaults
 from innersight.errors import ArgumentError, ImageError, WeightsError, first_line
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.external.registry import METRICS, MetricEntry
@@ -142,7 +142,8 @@ def _create(device: torch.device, *, name: str, function: str, higher_is_better:
         score = partial(made, data_range=1.0, reduction="none")
         return PiqMetric(name, function, score, higher_is_better=higher_is_better, device=device)
     try:
-        network = made(reduction="none").to(device).eval()
+        with plain_defaults():  # weights in float32 that the caller's defaults do not reach
+            network = made(reduction="none").to(device).eval()
     except (OSError, RuntimeError) as error:
         if is_device_failure(error):
             raise
