@@ -42,18 +42,18 @@ def zero_the_tail(path: Path) -> None:
 
 
 def reshape_tensors(path: Path) -> None:
-    tensors, said = parts_of(path)
-    save_file({name: tensor.reshape(1, 50, 40) for name, tensor in tensors.items()}, path, said)
+    tensors, metadata = parts_of(path)
+    save_file({name: tensor.reshape(1, 50, 40) for name, tensor in tensors.items()}, path, metadata)
 
 
 def retype_tensors(path: Path) -> None:
-    tensors, said = parts_of(path)
-    save_file({name: tensor.view(torch.int32) for name, tensor in tensors.items()}, path, said)
+    tensors, metadata = parts_of(path)
+    save_file({name: tensor.view(torch.int32) for name, tensor in tensors.items()}, path, metadata)
 
 
 def swap_tensors(path: Path) -> None:
-    tensors, said = parts_of(path)
-    save_file({"layer 3": tensors["layer 7"], "layer 7": tensors["layer 3"]}, path, said)
+    tensors, metadata = parts_of(path)
+    save_file({"layer 3": tensors["layer 7"], "layer 7": tensors["layer 3"]}, path, metadata)
 
 
 def drop_the_tensors(path: Path) -> None:
@@ -61,23 +61,23 @@ def drop_the_tensors(path: Path) -> None:
 
 
 def change_the_fingerprint(path: Path) -> None:
-    tensors, said = parts_of(path)
-    save_file(tensors, path, {**said, "fingerprint": "00fe"})
+    tensors, metadata = parts_of(path)
+    save_file(tensors, path, {**metadata, "fingerprint": "00fe"})
 
 
 def change_the_features(path: Path) -> None:
-    tensors, said = parts_of(path)
-    save_file(tensors, path, {**said, "features": said["features"].replace("an extractor", "no extractor")})
+    tensors, metadata = parts_of(path)
+    save_file(tensors, path, {**metadata, "features": metadata["features"].replace("an extractor", "no extractor")})
 
 
 def nest_the_features(path: Path) -> None:
-    tensors, said = parts_of(path)
-    save_file(tensors, path, {**said, "features": "[" * 100_000})
+    tensors, metadata = parts_of(path)
+    save_file(tensors, path, {**metadata, "features": "[" * 100_000})
 
 
 def add_a_fact(path: Path) -> None:
-    tensors, said = parts_of(path)
-    save_file(tensors, path, {**said, "more": "text"})
+    tensors, metadata = parts_of(path)
+    save_file(tensors, path, {**metadata, "more": "text"})
 
 
 DAMAGES = [
@@ -117,7 +117,7 @@ class TestDamage:
         loaded = FeatureCache(path.parent, PLENTY).load(key(0))
         if loaded is None:
             return
-        assert in_head  # white space, or other JSON with the same content
+        assert in_head  # JSON of the same content: a changed space, or an escaped letter
         assert same(loaded[0], made())
         assert (loaded[1]["height"], loaded[1]["fingerprint"]) == ("160", "00ff")
 

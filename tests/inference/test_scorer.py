@@ -52,7 +52,9 @@ def test_changes_are_passed_to_the_metric(files: tuple[Path, Path]) -> None:
 def test_a_metric_that_is_made_already_takes_no_further_options(
     files: tuple[Path, Path], options: dict[str, Any]
 ) -> None:
-    with pytest.raises(ArgumentError, match=r"`metric` is a metric that is made already, .* pass them to create_metric"):
+    with pytest.raises(
+        ArgumentError, match=r"`metric` is a metric that is made already, .* pass them to create_metric"
+    ):
         innersight.score(*files, metric=innersight.create_metric("lite"), **options)
 
 
