@@ -130,6 +130,32 @@ def test_half_precision_changes_nothing_fault_6(
         lite(cat.half(), cat.half())
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64])
+def test_other_dtypes_change_nothing_fault_6(
+    lite: innersight.FeatureMetric, cat: torch.Tensor, dtype: torch.dtype
+) -> None:
+    expected = lite(cat, noisy(cat, 0.1)).item()
+    lite.to(dtype)
+    assert lite.dtype == torch.float32
+    assert lite(cat, noisy(cat, 0.1)).item() == expected
+
+
+def test_an_enclosing_model_does_not_empty_the_weights_fault_5(
+    lite: innersight.FeatureMetric, cat: torch.Tensor
+) -> None:
+    """`to_empty` gives tensors without values: it may move the metric, but must not change its weights."""
+    expected = {key: tensor.clone() for key, tensor in lite.backbones[0].state_dict().items()}
+    outer = nn.Sequential(lite)
+    outer._apply(lambda tensor: torch.full_like(tensor, 0.5, dtype=torch.float64))
+    assert lite.dtype == torch.float64
+    for key, tensor in lite.backbones[0].state_dict().items():
+        assert torch.equal(tensor, expected[key].to(tensor.dtype)), key
+    outer.to_empty(device="cpu")
+    assert lite(cat.double(), noisy(cat, 0.1).double()).item() == pytest.approx(
+        innersight.create_metric("lite", precision="fp64")(cat.double(), noisy(cat, 0.1).double()).item(), rel=1e-9
+    )
+
+
 def test_half_precision_leaves_a_metric_in_float64_fault_6(lite: innersight.FeatureMetric) -> None:
     assert lite.double().half().bfloat16().dtype == torch.float64
 
@@ -188,6 +214,20 @@ def test_values_are_not_read_while_torch_records_a_graph_fault_29(
         warnings.simplefilter("ignore")
         compiled = torch.compile(lite, backend="eager", fullgraph=True)
         assert compiled(cat, other).item() == pytest.approx(lite(cat, other).item(), rel=1e-5)
+
+
+def test_a_metric_is_exported_and_mapped_over_a_batch_fault_29(
+    lite: innersight.FeatureMetric, cat: torch.Tensor
+) -> None:
+    metric = innersight.create_metric("lite", validate=False)
+    small, other = cat[..., :96, :128], noisy(cat[..., :96, :128], 0.1)
+    expected = lite(small, other).item()
+    assert torch.export.export(metric, (small, other)).module()(small, other).item() == pytest.approx(
+        expected, rel=1e-5
+    )
+    pairs = torch.cat([small, small]), torch.cat([other, small])
+    scores = torch.vmap(lambda r, d: metric(r[None], d[None])[0])(*pairs)
+    assert scores.tolist() == pytest.approx([expected, 0], rel=1e-5)
 
 
 def test_validate_false_skips_the_range_check_alone_fault_29(cat: torch.Tensor) -> None:

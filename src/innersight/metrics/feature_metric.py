@@ -75,21 +75,21 @@ class FeatureMetric(FullReferenceMetric):
         """False."""
         return False
 
-    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> FeatureMetric:
-        """Move the metric to another device or to float64; keep its precision under `.half()` and `.bfloat16()`.
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> FeatureMetric:  # noqa: ARG002
+        """Move the metric to another device, to float32 or to float64; keep its precision under any other dtype.
 
-        These are also called through an enclosing module. A score in 16 bits is a different score.
+        `.half()`, `.bfloat16()` and `.to_empty()` are also called through an enclosing module. A score in 16 bits is a
+        different score, and the citation states the digest of the weights.
         """
         mean = self._lead.backbone.mean
         moved = fn(mean)
-        short = moved.dtype in (torch.float16, torch.bfloat16)
-        dtype = mean.dtype if short else moved.dtype
+        dtype = moved.dtype if moved.dtype in (torch.float32, torch.float64) else mean.dtype
         if (moved.device, dtype) == (mean.device, mean.dtype):
             return self
         # Metrics that were made together share their networks. Only this one is moved.
         self.comparisons = copy.deepcopy(self.comparisons)
         for backbone in self.backbones:
-            backbone._apply((lambda tensor: tensor.to(moved.device)) if short else fn, recurse)  # type: ignore[no-untyped-call]
+            backbone.to(device=moved.device, dtype=dtype)  # and not `fn`, which may change values
         return self
 
     def train(self, mode: bool = True) -> FeatureMetric:  # noqa: ARG002
