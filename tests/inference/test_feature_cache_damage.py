@@ -227,3 +227,23 @@ class TestDamage:
         assert list(tmp_path.iterdir()) == []
         cache.save(key(0), made(), {})
         assert same(loaded(cache), made())
+
+
+def test_a_file_that_windows_does_not_let_go_stays_and_another_one_is_removed_fault_31(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows, a file that another process reads cannot be removed."""
+    files = [saved(tmp_path, index) for index in range(4)]
+    for age, file in enumerate(files):
+        os.utime(file, (1000 + age, 1000 + age))
+    unlink = Path.unlink
+
+    def refuse_the_oldest(path: Path, missing_ok: bool = False) -> None:
+        if path.name == files[0].name:
+            raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse_the_oldest)
+    limit = sum(file.stat().st_size for file in files) - 1
+    FeatureCache(tmp_path, limit)
+    assert [file.is_file() for file in files] == [True, False, True, True]
