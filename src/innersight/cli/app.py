@@ -18,7 +18,7 @@ from innersight.errors import InnersightError, first_line
 
 app = typer.Typer(
     name="innersight",
-    help="Measure how different distorted images look from their references, with features of pretrained networks.",
+    help="Full-reference image quality metrics that compare features of pretrained networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -42,7 +42,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, metavar="", help="Print the version.")
     ] = False,
 ) -> None:
     pass

@@ -21,48 +21,92 @@ def batch(
     *,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .csv, .jsonl or .parquet.")],
     pairs: Annotated[
-        Path | None, typer.Argument(metavar="PAIRS", readable=False, help="List of pairs: .csv, .jsonl or .parquet.")
+        Path | None,
+        typer.Argument(
+            metavar="PAIRS",
+            readable=False,
+            help="List of pairs: a .csv, .jsonl or .parquet file. Paths in it are relative to its folder.",
+        ),
     ] = None,
     reference_dir: Annotated[
-        Path | None, typer.Option(readable=False, help="Folder of reference images, in place of a list.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", readable=False, help="Folder of reference images. Needs --distorted-dir and no list."
+        ),
     ] = None,
     distorted_dir: Annotated[
-        Path | None, typer.Option(readable=False, help="Folder of distorted images with the names of the references.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            readable=False,
+            help="Folder of distorted images. Each has the name of its reference; suffixes may differ.",
+        ),
     ] = None,
     metric: options.Metrics = None,
-    reference_column: Annotated[str, typer.Option(help="Column of the list with reference files.")] = "reference",
-    distorted_column: Annotated[str, typer.Option(help="Column of the list with distorted files.")] = "distorted",
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")] = False,
+    reference_column: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of the list with the paths of the reference images.")
+    ] = "reference",
+    distorted_column: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of the list with the paths of the distorted images.")
+    ] = "distorted",
+    resume: Annotated[
+        bool, typer.Option("--resume", metavar="", help="Continue an interrupted run with the same options.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", metavar="", help="Replace an earlier output.")] = False,
     changes: dict[str, object],
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     runtime: options.Runtime = "auto",
     workers: Annotated[
-        str, typer.Option(metavar="N|auto", help="Number of threads that read and score; auto: one for each core.")
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Number of threads that read images and compute scores. auto: one for each CPU core.",
+        ),
     ] = "auto",
     batch_size: Annotated[
-        str, typer.Option(metavar="N|auto", help="Images in one pass of the network; auto: 1 on a CPU, 16 on a GPU.")
+        str,
+        typer.Option(
+            metavar="N|auto", help="Number of images in one pass of the network. auto: 1 on a CPU, 16 on a GPU."
+        ),
     ] = "auto",
     memory_limit: Annotated[
-        str, typer.Option(metavar="SIZE", help="Memory for images and features, such as 500MB or 2GiB.")
+        str,
+        typer.Option(metavar="SIZE", help="Limit of the memory for images and features, such as 500MB or 2GiB."),
     ] = "2GB",
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", readable=False, help="Folder in which features are kept for later runs."),
+        typer.Option(
+            metavar="DIR", readable=False, help="Folder that stores features for later runs. Default: no cache."
+        ),
     ] = None,
-    cache_limit: Annotated[str, typer.Option(metavar="SIZE", help="Largest size of the cache.")] = "10GB",
+    cache_limit: Annotated[
+        str, typer.Option(metavar="SIZE", help="Maximum size of the cache, such as 500MB or 2GiB.")
+    ] = "10GB",
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first pair that cannot be scored.")
+        bool,
+        typer.Option(
+            "--fail-fast",
+            metavar="",
+            help="Stop at the first pair that cannot be scored. Default: write its error and continue.",
+        ),
     ] = False,
-    per_layer: Annotated[bool, typer.Option("--per-layer", help="Also write each layer's part of the score.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    per_layer: Annotated[
+        bool,
+        typer.Option(
+            "--per-layer",
+            metavar="",
+            help="Also write the contribution to the score of each layer, and of each term without layers.",
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print no progress and no summary.")] = False,
 ) -> None:
-    """Score a list of pairs, or two folders.
+    """Score a list of image pairs, or two folders with the same file names.
 
-    The output has every row of the list, in its order, with the score or the error of the pair. The exit status is 0,
-    or 1 if a pair could not be scored.
+    The output has one row for each pair, in the order of the list, with the columns of the list and the score or the
+    error. The exit status is 0 if all pairs were scored, 1 if a pair could not be scored, and 2 if the input cannot be
+    used.
     """
     from innersight.inference.batch import score_list
     from innersight.inference.feature_cache import FeatureCache
@@ -78,7 +122,7 @@ def batch(
     elif pairs is None and reference_dir is not None and distorted_dir is not None:
         listed = pair_folders(reference_dir, distorted_dir)
     else:
-        raise ArgumentError("Pass a list of pairs, or both --reference-dir and --distorted-dir.")
+        raise ArgumentError("Pass either a list of pairs, or both --reference-dir and --distorted-dir.")
     metrics = create_metrics(
         metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, changes=changes
     )

@@ -18,55 +18,72 @@ def bench(
         str,
         typer.Argument(
             metavar="SET",
-            help="Data set (live, tid2013, pipal, kadid10k, csiq, or one of another package), or a list (.csv, "
-            ".jsonl or .parquet).",
+            help="Data set: live, tid2013, pipal, kadid10k, csiq or one of another package; or a list of pairs with "
+            "opinions, or of two-alternative forced choices (.csv, .jsonl or .parquet).",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Folder for scores and tables.")],
     root: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", readable=False, help="Folder of the unpacked data set; not for a list."),
+        typer.Option(metavar="DIR", readable=False, help="Folder of the unpacked data set. Not allowed for a list."),
     ] = None,
     metric: options.Metrics = None,
     opinion_direction: Annotated[
         str | None,
         typer.Option(
             metavar="DIRECTION",
-            help="Direction of the opinions, for a list without the column opinion_direction: higher-is-better or "
-            "lower-is-better.",
+            help="Direction of the opinions: higher-is-better (MOS) or lower-is-better (DMOS). Needed for a list of "
+            "pairs without the column opinion_direction.",
         ),
     ] = None,
     perturb: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="tra|sca|rot", help="Also score images that are translated, scaled or rotated. Repeatable."
+            metavar="tra|sca|rot",
+            help="Also score pairs with one image translated, scaled or rotated. Repeatable. Default: none.",
         ),
     ] = None,
     magnitude: Annotated[
-        list[float] | None, typer.Option(help="Size of --perturb, percent or degrees. Repeatable. Default: 1.")
+        list[float] | None,
+        typer.Option(
+            metavar="M",
+            help="Magnitude of --perturb: percent of the image size for tra and sca, degrees for rot; at most 45. "
+            "Repeatable. Default: 1.",
+        ),
     ] = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     runtime: options.Runtime = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", metavar="", help="Continue an interrupted run with the same options.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", metavar="", help="Replace an earlier run.")] = False,
     resamples: Annotated[
-        int, typer.Option(min=0, help="Number of bootstrap resamples for 95 % intervals; 0: no intervals.")
+        int,
+        typer.Option(min=0, metavar="N", help="Number of bootstrap resamples for the 95 % intervals. 0: no intervals."),
     ] = 1000,
     votes: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="Number of votes per opinion: standard error = standard deviation / sqrt(N). Default: the column "
-            "votes of a list.",
+            help="Number of votes per opinion. The standard error of an opinion is its standard deviation / sqrt(N). "
+            "Default: the column votes of a list.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples and of the random subset of rows.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Seed of the resamples, and of the random subset of rows of the pair analysis."
+        ),
+    ] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print no progress.")] = False,
 ) -> None:
-    """Measure the agreement of metrics with human opinion on a data set, and write scores and tables to a folder."""
+    """Measure the agreement of metrics with human opinions on a data set.
+
+    The scores and the tables of results are written to a folder. The tables are printed too.
+    """
     from innersight.benchmark.run import create_available, run_bench
     from innersight.benchmark.tables import to_markdown, write_tables
     from innersight.datasets.dataset import DIRECTIONS, ChoiceSet

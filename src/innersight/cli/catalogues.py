@@ -47,7 +47,8 @@ def metrics(context: typer.Context) -> None:
     for table in (presets, others, terms, distances):
         out.print(table)
     out.print(
-        "Transformers have tokens, other networks have maps. --features embedding compares embeddings (CLIP, DINO).\n"
+        "The layers of a transformer give tokens, those of other networks give feature maps. --features embedding "
+        "compares embeddings (CLIP, DINO).\n"
         "`innersight metrics show NAME` prints a configuration as TOML. Save it to a file, edit it and pass the file "
         "as --metric FILE.toml. --set PATH=VALUE changes one value."
     )
@@ -55,7 +56,9 @@ def metrics(context: typer.Context) -> None:
 
 @metrics_app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Preset, or a .toml or .json file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="Name of a preset, or a .toml or .json file of a configuration.")
+    ],
     set_: options.Changes = None,
 ) -> None:
     """Print a configuration as TOML, with all its values."""
@@ -70,10 +73,16 @@ def show(
 
 def backbones(
     search: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Also search the names of all pretrained timm models.")
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Show only names that contain this text, and also search all pretrained timm models."
+        ),
     ] = None,
 ) -> None:
-    """List the backbones that have an alias. With --search, also list the timm models whose name contains the text."""
+    """List the backbones that have an alias.
+
+    Any other pretrained timm model can be used by its name, too.
+    """
     from rich.table import Table
 
     from innersight.backbones.catalogue import CATALOGUE
@@ -95,7 +104,9 @@ def backbones(
             table.add_row(entry.alias, "\n".join(filter(None, (entry.timm_name, ", ".join(facts), entry.note))))
         out.print(table)
     if search is None:
-        out.print("Any other pretrained timm model works by its name. --search TEXT finds it.")
+        out.print(
+            "Any other pretrained timm model can be used by its name. --search TEXT lists the names that contain TEXT."
+        )
         return
     import timm
 
@@ -113,7 +124,12 @@ def _preset_row(preset: MetricConfig) -> tuple[str, str, str]:
 
 
 def _view_options(view: View) -> str:
-    stated = {"input": view.input, "chroma": view.chroma, "normalisation": view.normalisation, "norm": view.token_norm}
+    stated = {
+        "input": view.input,
+        "chroma": view.chroma,
+        "normalisation": view.normalisation,
+        "token_norm": view.token_norm,
+    }
     return ", ".join(f"{key} {value}" for key, value in stated.items() if str(value) not in ("none", "full"))
 
 

@@ -29,45 +29,75 @@ def evaluate(
     ],
     opinion_direction: Annotated[
         str,
-        typer.Option(metavar="DIRECTION", help="Of the opinions: higher-is-better (MOS) or lower-is-better (DMOS)."),
+        typer.Option(
+            metavar="DIRECTION", help="Direction of the opinions: higher-is-better (MOS) or lower-is-better (DMOS)."
+        ),
     ],
     score: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the scores.")] = "score",
     opinion: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the opinion scores.")] = "opinion",
     score_direction: Annotated[
         str,
-        typer.Option(metavar="DIRECTION", help="Of the scores: lower-is-better (a distance) or higher-is-better."),
+        typer.Option(
+            metavar="DIRECTION", help="Direction of the scores: lower-is-better (a distance) or higher-is-better."
+        ),
     ] = "lower-is-better",
     reference: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Column of the reference images, for means and intervals over references."),
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of the reference images. Adds means over references; intervals are then over references. "
+            "Default: none.",
+        ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of the distortion types, for statistics of each type.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Column of the distortion types. Adds the statistics of each type. Default: none."
+        ),
     ] = None,
     opinion_std: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="Column of the standard deviations of the opinions, for outlier ratio and pair analysis.",
+            help="Column of the standard deviations of the opinions. Adds outlier ratio and pair analysis. Default: "
+            "none.",
         ),
     ] = None,
     votes: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Number of votes per opinion: standard error = standard deviation / sqrt(N)."
+            min=1,
+            metavar="N",
+            help="Number of votes per opinion. The standard error of an opinion is its standard deviation / sqrt(N). "
+            "Default: unknown; the standard deviation is used as the standard error.",
         ),
     ] = None,
     versus: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Column of the scores of a second metric to compare. Needs --opinion-std."),
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of the scores of a second metric with the same direction, to test the difference. Needs "
+            "--opinion-std. Default: none.",
+        ),
     ] = None,
     resamples: Annotated[
-        int, typer.Option(min=0, help="Number of bootstrap resamples for the 95 % intervals; 0: no intervals.")
+        int,
+        typer.Option(min=0, metavar="N", help="Number of bootstrap resamples for the 95 % intervals. 0: no intervals."),
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples and of the random subset of rows.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Seed of the resamples, and of the random subset of rows of the pair analysis."
+        ),
+    ] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print all statistics as one JSON object.")
+    ] = False,
 ) -> None:
-    """Measure the agreement of scores with opinions: PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit."""
+    """Measure the agreement of the scores in a table with human opinions.
+
+    The statistics are PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit.
+    """
     from innersight.datasets.dataset import DIRECTIONS
     from innersight.evaluation.agreement import evaluate as measure
     from innersight.evaluation.opinion_std import evaluate_with_std

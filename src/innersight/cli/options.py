@@ -15,53 +15,92 @@ from innersight.errors import ArgumentError
 _CHANGES: Mapping[str, Any] = {
     "backbone": Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Backbone: an alias of `innersight backbones`, or a timm model name."),
+        typer.Option(
+            metavar="NAME",
+            help="Backbone: an alias from `innersight backbones`, or the name of a timm model. Default: that of the "
+            "metric.",
+        ),
     ],
-    "features": Annotated[str | None, typer.Option(help="Features to compare: intermediate or embedding.")],
+    "features": Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Features to compare: intermediate (outputs of the layers) or embedding (final output). Default: "
+            "those of the metric.",
+        ),
+    ],
     "layers": Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Layers to compare: all, last-4, or indices such as 0,3,-1.")
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Layers to compare: all, last-4, or indices from 0 such as 0,3,-1 (-1 is the last layer). Default: "
+            "those of the metric.",
+        ),
     ],
     "distance": Annotated[
-        str | None, typer.Option(metavar="NAME", help="Distance between layers; `innersight metrics` lists them.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Distance between the features, a name from `innersight metrics`. Default: that of the metric.",
+        ),
     ],
     "input": Annotated[
         str | None,
         typer.Option(
             metavar="POLICY",
             help="Resize policy and sliding windows in pixels: native, short=256, window=224,stride=200, or "
-            "short=448,window=224,stride=200.",
+            "short=448,window=224,stride=200. Default: that of the metric.",
         ),
     ],
 }
-"""The changes of a configuration that have an option of their own. An option that is not given changes nothing."""
+"""The changes of a configuration that have their own option. An option that is not given changes nothing."""
 
 Changes = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Change one value of the configuration, such as terms.moments.weight=0; `innersight metrics show NAME` "
-        "prints all paths. Repeatable.",
+        help="Change one value of the configuration, such as terms.moments.weight=0. `innersight metrics show NAME` "
+        "prints all sections and values. Repeatable.",
     ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", readable=False, help="File of weights (.safetensors or .pth) for the backbone."),
+    typer.Option(
+        metavar="FILE",
+        readable=False,
+        help="File of weights (.safetensors or .pth) for the backbone. Default: the weights on this machine (see "
+        "`innersight weights list`), or else a download.",
+    ),
 ]
-Device = Annotated[str, typer.Option(help="Device: auto (CUDA if available, else the CPU), cpu, cuda, cuda:1.")]
-Precision = Annotated[str, typer.Option(help="Precision: fp32 or fp64; on a GPU also fp16 or bf16.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Device: auto (CUDA if available, otherwise the CPU), cpu, cuda, or one of several GPUs such as cuda:1.",
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Precision: fp32, fp64, fp16 or bf16. fp16 and bf16 reduce the network to 16 bits and are meant for GPUs.",
+    ),
+]
 Runtime = Annotated[
     str,
     typer.Option(
-        help="Library that runs the network: auto (OpenVINO on a CPU if installed), torch, torch-compile, openvino."
+        metavar="NAME",
+        help="Library that runs the network: torch, torch-compile, openvino (CPU only), or auto (OpenVINO on a CPU if "
+        "installed and suitable, otherwise torch).",
     ),
 ]
 Metrics = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME|FILE[:PATH=VALUE]...",
-        help="Metric: a name of `innersight metrics` or a .toml or .json file, with changes of its configuration. "
-        "Repeatable. Default: lite.",
+        help="Metric: a name from `innersight metrics`, or a .toml or .json file. :PATH=VALUE changes a value of its "
+        "configuration. Repeatable. Default: lite.",
         show_default=False,
     ),
 ]

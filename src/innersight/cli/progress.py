@@ -57,4 +57,4 @@ class Progress:
             self._bar.update(self._bar.task_ids[0], completed=done, speed=speed)
         elif self._total and now - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = now
-            print(f"{done}/{self._total} rows, {speed}", file=sys.stderr, flush=True)
+            print(f"{done}/{self._total} rows" + (f", {speed}" if speed else ""), file=sys.stderr, flush=True)

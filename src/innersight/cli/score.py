@@ -21,22 +21,36 @@ def score(
         str,
         typer.Option(
             metavar="NAME|FILE[:PATH=VALUE]...",
-            help="Metric: a name of `innersight metrics` or a .toml or .json file, with changes of its configuration.",
+            help="Metric: a name from `innersight metrics`, or a .toml or .json file. :PATH=VALUE changes a value of "
+            "its configuration.",
         ),
     ] = "lite",
     changes: dict[str, object],
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    per_layer: Annotated[bool, typer.Option("--per-layer", help="Also print each layer's part of the score.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", metavar="", help="Print the score and the full configuration as one JSON object."),
+    ] = False,
+    per_layer: Annotated[
+        bool,
+        typer.Option(
+            "--per-layer",
+            metavar="",
+            help="Also print the contribution to the score of each layer, and of each term without layers.",
+        ),
+    ] = False,
     map: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE.png", help="Write a heat map of the differences to this file.")
+        Path | None,
+        typer.Option(
+            "--map", metavar="FILE.png", help="Also write a heat map of the differences to this file. Default: none."
+        ),
     ] = None,
 ) -> None:
     """Score one pair of images.
 
-    Metrics of features give 0 for identical images and a higher score for larger differences.
+    The score of a preset is 0 for identical images. Larger differences give higher scores.
     """
     from innersight.inference.scorer import read_pair, score_images
     from innersight.metrics.factory import create_metric

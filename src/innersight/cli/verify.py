@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def verify_paper(
-    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Folder for scores and verify.json.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="Folder for the scores and verify.json.")],
     live: Annotated[
         Path | None, typer.Option(metavar="DIR", readable=False, help="Folder of the unpacked data set LIVE.")
     ] = None,
@@ -34,7 +34,9 @@ def verify_paper(
     published: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", readable=False, help="Folder of the authors' files of scores, to compare each score."
+            metavar="DIR",
+            readable=False,
+            help="Folder of the authors' files of scores. Each score is then compared too. Default: none.",
         ),
     ] = None,
     only: Annotated[
@@ -44,17 +46,21 @@ def verify_paper(
     runtime: Annotated[
         str,
         typer.Option(
-            help="Library that runs the network: torch, torch-compile, openvino, or auto (OpenVINO on a CPU if "
-            "installed)."
+            metavar="NAME",
+            help="Library that runs the network: torch, torch-compile, openvino (CPU only), or auto (OpenVINO on a CPU "
+            "if installed and suitable, otherwise torch).",
         ),
     ] = "torch",
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", metavar="", help="Continue an interrupted run with the same options.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", metavar="", help="Replace an earlier run.")] = False,
 ) -> None:
     """Compare scores and their SRCC with the numbers that the paper published.
 
-    The SRCC is compared on complete data sets, and each score where --published has a file of it. The exit status is 0
-    if all compared numbers agree, or 1 if one differs or none could be compared.
+    At least one data set is needed. The SRCC is compared if the data set is complete. Each score is compared if
+    --published has a file with it. The exit status is 0 if all compared numbers agree, and 1 if one differs or none
+    could be compared.
     """
     from innersight.benchmark.paper_verification import verify_paper as verify
     from innersight.cli import options

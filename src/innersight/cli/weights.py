@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List the weights on this machine, or download more.", no_args_is_help=True)
+app = typer.Typer(help="List the weights of backbones on this machine, or download more.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_() -> None:
-    """List the backbones that have an alias, each with the place and the digest of its weights on this machine."""
+    """List the backbones that have an alias, and the location and the digest of their weights on this machine."""
     from rich.table import Table
 
     from innersight.backbones.catalogue import CATALOGUE
@@ -38,12 +38,15 @@ def list_() -> None:
 def pull(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME...", help="Backbones: aliases of `innersight backbones`, or timm model names."),
+        typer.Argument(
+            metavar="NAME...", help="Backbones: aliases from `innersight backbones`, or names of timm models."
+        ),
     ],
 ) -> None:
     """Download weights for later use without a network.
 
-    They are stored in the folder that INNERSIGHT_WEIGHTS_DIR names, else in the cache of the Hugging Face hub.
+    They are stored in the folder that INNERSIGHT_WEIGHTS_DIR names. If it is not set, they are stored in the cache of
+    the Hugging Face hub.
     """
     from innersight.backbones.catalogue import resolve
     from innersight.backbones.hub import pull_weights
