@@ -216,7 +216,7 @@ def test_values_are_not_read_while_torch_records_a_graph_fault_29(
         assert compiled(cat, other).item() == pytest.approx(lite(cat, other).item(), rel=1e-5)
 
 
-def test_a_metric_is_exported_and_mapped_over_a_batch_fault_29(
+def test_a_metric_is_exported_traced_and_mapped_over_a_batch_fault_29(
     lite: innersight.FeatureMetric, cat: torch.Tensor
 ) -> None:
     metric = innersight.create_metric("lite", validate=False)
@@ -225,6 +225,10 @@ def test_a_metric_is_exported_and_mapped_over_a_batch_fault_29(
     assert torch.export.export(metric, (small, other)).module()(small, other).item() == pytest.approx(
         expected, rel=1e-5
     )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(metric, (small, small), check_trace=False)
+    assert traced(small, other).item() == pytest.approx(expected, rel=1e-5)
     pairs = torch.cat([small, small]), torch.cat([other, small])
     scores = torch.vmap(lambda r, d: metric(r[None], d[None])[0])(*pairs)
     assert scores.tolist() == pytest.approx([expected, 0], rel=1e-5)
@@ -255,7 +259,7 @@ def test_a_memory_limit_of_auto_is_refused_fault_31() -> None:
 
 @pytest.mark.parametrize("text", ["٣", "0,٣", "last-٣", "1_0", "+1", "0," + "9" * 5000])
 def test_numbers_are_ascii_digits_fault_32(text: str) -> None:
-    with pytest.raises(ArgumentError, match="`layers` must be such as"):
+    with pytest.raises(ArgumentError, match="`layers` must be a selection of layers such as"):
         parse_layers("layers", text)
     if not text.isascii():
         with pytest.raises(ArgumentError, match="`weight` must be a number"):

@@ -98,8 +98,8 @@ def thumbnail(images: torch.Tensor, cells: int) -> torch.Tensor:
         >>> thumbnail(torch.rand(1, 3, 64, 128), 8).shape
         torch.Size([1, 3, 8, 16])
     """
-    short = min(images.shape[-2:])
-    rows, columns = (round(cells * side / short) for side in images.shape[-2:])
+    sides = [int(side) for side in images.shape[-2:]]  # torch.jit.trace has tensors here, which cannot be rounded
+    rows, columns = (round(cells * side / min(sides)) for side in sides)
     return torch.nn.functional.adaptive_avg_pool2d(images, (rows, columns))
 
 
