@@ -1,4 +1,4 @@
-"""The errors of the package. A message names the argument, what is allowed, what came and the next step."""
+"""The errors of the package. A message names the argument, what is allowed, what was passed and the next step."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def unknown_name(argument: str, got: object, allowed: Iterable[str], more: str =
     """
     names = list(allowed)
     near = difflib.get_close_matches(str(got), names, n=3, cutoff=0.5)
-    listed = ", ".join(names) if len(names) <= 20 else f"{', '.join(names[:3])}, ... {len(names)} names"
+    listed = ", ".join(names) if len(names) <= 20 else f"{', '.join(names[:3])} and {len(names) - 3} more"
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return ArgumentError(
         f"Argument `{argument}` must be one of ({listed}), but got {got!r}.{hint}{' ' + more if more else ''}"

@@ -154,7 +154,7 @@ class TestRefused:
 
         (path := tmp_path / "evil.pth").write_bytes(pickle.dumps({"weight": Evil()}))
         with pytest.raises(
-            WeightsError, match=r"evil\.pth' (holds something else than tensors|can't be read as weights)"
+            WeightsError, match=r"evil\.pth' (holds something else than tensors|cannot be read as weights)"
         ):
             load_weights(vit(), as_file(path))
         torch.save({"weight": Evil()}, path)
@@ -170,7 +170,7 @@ class TestRefused:
     def test_what_is_no_weights_file(self, tmp_path: Path, name: str, content: bytes) -> None:
         (path := tmp_path / name).write_bytes(content)
         with pytest.raises(
-            WeightsError, match=rf"{name}' (can't be read as weights|holds something else than tensors)"
+            WeightsError, match=rf"{name}' (cannot be read as weights|holds something else than tensors)"
         ):
             load_weights(vit(), as_file(path))
 
@@ -209,7 +209,7 @@ class TestRefused:
         with pytest.raises(WeightsError, match=rf"{name}' changed while it was being loaded \(it was {file.digest},"):
             load_weights(model, file)
         path.unlink()
-        with pytest.raises(WeightsError, match=rf"{name}' can't be read: "):
+        with pytest.raises(WeightsError, match=rf"{name}' cannot be read: "):
             load_weights(model, file)
         for key, value in vit().state_dict().items():
             assert torch.equal(model.state_dict()[key], value), key

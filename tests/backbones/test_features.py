@@ -36,9 +36,9 @@ class TestLayers:
         [
             (0, "must be from 1 to 4 as the number of last layers, but got 0"),
             (5, "must be from 1 to 4 as the number of last layers, but got 5"),
-            ((4,), r"indices go from -4 to 3, at least one of them, but got \[4\]"),
-            ((0, -5), r"indices go from -4 to 3, at least one of them, but got \[0, -5\]"),
-            ((), r"indices go from -4 to 3, at least one of them, but got \[\]"),
+            ((4,), r"must have one or more indices from -4 to 3, but got \[4\]"),
+            ((0, -5), r"must have one or more indices from -4 to 3, but got \[0, -5\]"),
+            ((), r"must have one or more indices from -4 to 3, but got \[\]"),
             ((3, -1), r"must name each layer once, but got \[3, -1\] for a network of 4 layers"),
         ],
     )
@@ -194,7 +194,7 @@ def test_embedding_is_refused_where_it_is_not_defined(vit_weights: Path) -> None
     net = load_backbone("vit_tiny_patch16_224", weights=vit_weights, window=224)
     with pytest.raises(
         ArgumentError,
-        match=r"has no embedding\. Use features='intermediate', or one of \(clip-vitb32, .*dinov1-vitb16,",
+        match=r"has no embedding\. Use features='intermediate', or one of \(clip-rn50, .*dinov1-vitb16,",
     ):
         net.embedding(torch.rand(1, 3, 224, 224))
 
@@ -288,7 +288,7 @@ DEVICE_FAILURES = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     RuntimeError("CUDA error: an illegal memory access was encountered"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-    RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: cannot allocate memory"),
     getattr(torch, "AcceleratorError", torch.OutOfMemoryError)("CUDA error: unspecified launch failure"),
 ]
 

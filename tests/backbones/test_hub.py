@@ -133,20 +133,20 @@ class TestFolderThatCannotBeUsed:
     @pytest.mark.parametrize("value", ["~nobody-of-this-name/x", "x" * 300, "x/" * 3000])
     def test_a_name_that_cannot_be_one_fault_23(self, value: str, monkeypatch, tmp_path: Path) -> None:
         monkeypatch.chdir(tmp_path)
-        self.check(value, monkeypatch, r": '.*' can't be used: .*\. Check the path")
+        self.check(value, monkeypatch, r": '.*' cannot be used: .*\. Check the path")
 
     def test_inside_a_file_fault_23(self, monkeypatch, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
-        self.check(str(tmp_path / "file" / "x"), monkeypatch, r": '.*file/x' can't be used: Not a directory")
+        self.check(str(tmp_path / "file" / "x"), monkeypatch, r": '.*file/x' cannot be used: Not a directory")
         self.check(str(tmp_path / "file"), monkeypatch, r" must name a folder, but '.*file' is none\. Create")
 
     @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc on this system")
     def test_where_no_folder_can_be_created_fault_23(self, monkeypatch) -> None:
-        self.check("/proc/x", monkeypatch, r": '/proc/x' can't be used: ")
+        self.check("/proc/x", monkeypatch, r": '/proc/x' cannot be used: ")
 
     def test_a_link_that_leads_nowhere_fault_23(self, monkeypatch, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-        self.check(str(tmp_path / "link"), monkeypatch, r": '.*link' can't be used: File exists")
+        self.check(str(tmp_path / "link"), monkeypatch, r": '.*link' cannot be used: File exists")
 
     def test_a_path_in_it_that_is_too_long_fault_23(self, monkeypatch, tmp_path: Path) -> None:
         """The folder itself has a length that the system takes, and the files in it have not."""
@@ -157,7 +157,7 @@ class TestFolderThatCannotBeUsed:
         deep = deep / ("d" * (limit - 10 - len(str(deep))))
         deep.mkdir(parents=True)
         monkeypatch.setenv("INNERSIGHT_WEIGHTS_DIR", str(deep))
-        with pytest.raises(WeightsError, match=r"INNERSIGHT_WEIGHTS_DIR: '.*' can't be used: File name too long"):
+        with pytest.raises(WeightsError, match=r"INNERSIGHT_WEIGHTS_DIR: '.*' cannot be used: File name too long"):
             find_local(find_entry("dinov1-vitb16"))
 
     def test_a_file_that_cannot_be_written_in_it_is_no_failure_of_the_hub_fault_23(self, monkeypatch, tmp_path) -> None:

@@ -219,7 +219,7 @@ def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
         (("list.csv", "--out", "s.csv", "--memory-limit", "much"), "a size such as 500MB, 2GB or 1GiB, but got 'much'"),
         (
             ("list.csv", "--out", "s.csv", "--reference-column", "ref"),
-            "no 'ref'; there is (reference, distorted, kind)",
+            "no path in the column 'ref'. The columns are (reference, distorted, kind)",
         ),
         (("list.csv", "--out", "s.csv", "--metric", "papr"), "Did you mean paper"),
         (

@@ -54,8 +54,8 @@ def test_a_row_that_fails_is_reported_with_status_1(run: Run, files: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("tid2013",), "The data set tid2013 needs its root"),
-        (("tid2013", "--root", "."), "'.' doesn't hold TID2013: expected the folders (reference_images, "),
+        (("tid2013",), "The data set tid2013 needs the argument `root`"),
+        (("tid2013", "--root", "."), "'.' does not contain TID2013: expected the folders (reference_images, "),
         (
             ("tid2012", "--root", "."),
             "Argument `dataset` must be one of (csiq, kadid10k, live, pipal, tid2013), but got 'tid2012'",

@@ -174,7 +174,10 @@ def test_the_command_line_gives_the_scores_of_the_paper(run: Run, tmp_path: Path
         (("ref.png", "dis.jpg", "--metric", "psnr", "--per-layer"), ("psnr has no layers", "such as 'lite'")),
         (("ref.png", "dis.jpg", "--metric", "psnr", "--layers", "0"), ("'psnr' has no configuration", "layers")),
         (("ref.png", "dis.jpg", "--features", "embedding"), ("efficientnet-lite0 has no embedding",)),
-        (("ref.png", "dis.jpg", "--layers", "\u0663"), ("layers` must be such as", "but got '\u0663'")),
+        (
+            ("ref.png", "dis.jpg", "--layers", "\u0663"),
+            ("layers` must be a selection of layers such as", "but got '\u0663'"),
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line_and_status_2(
@@ -202,7 +205,7 @@ def test_without_network_the_error_names_the_model_and_two_ways_out(run: Run, fi
         fails(
             run("score", "ref.png", "dis.jpg", "--metric", "paper", **environment),
             "The weights of dinov1-vitb16 (hub id timm/vit_base_patch16_224.dino) are not on this machine",
-            "hub can't be reached",
+            "hub cannot be reached",
             "innersight weights pull dinov1-vitb16",
             "--weights FILE",
         )

@@ -74,7 +74,7 @@ class TestLayout:
         with pytest.raises(ArgumentError) as error:
             find(tmp_path)
         assert str(error.value) == (
-            f"'{tmp_path}' doesn't hold SET: expected the folders (refs, dist* or images) and the file 'mos.txt' in it "
+            f"'{tmp_path}' does not contain SET: expected the folders (refs, dist* or images) and the file 'mos.txt' in it "
             "or in one of its subfolders, but found (f0, f1, f2, f3, f4, f5, f6, f7, and 2 more). "
             "Pass the folder that contains them as `root`."
         )

@@ -47,7 +47,7 @@ def test_a_data_set_opens_by_its_name_and_describes_itself(tmp_path: Path, name:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_data_set_without_root_is_refused(name: str) -> None:
-    with pytest.raises(ArgumentError, match=f"The data set {name} needs its root: pass `root`"):
+    with pytest.raises(ArgumentError, match=f"The data set {name} needs the argument `root`"):
         open_dataset(name)
 
 

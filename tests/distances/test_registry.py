@@ -42,7 +42,7 @@ def test_every_rule_is_a_rule_of_a_known_kind_and_its_defaults_pass_its_own_chec
 @pytest.mark.parametrize("name", ["skld", "jsd", "wsd", "swd"])
 def test_stack_distances_are_for_tokens_only(name: str) -> None:
     with pytest.raises(
-        ArgumentError, match=rf"'{name}' is not defined for maps.*Defined for maps: l2, cos, rel-l2, channel-cos\."
+        ArgumentError, match=rf"'{name}' is not defined for maps.*Defined for maps: channel-cos, cos, l2, rel-l2\."
     ):
         find_rule(name, "maps", "clip-rn50")
 

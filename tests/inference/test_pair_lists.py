@@ -1,4 +1,4 @@
-"""Lists of pairs are read row by row with all columns. A row that can't be scored carries its error."""
+"""Lists of pairs are read row by row with all columns. A row that cannot be scored carries its error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_csv_json_lines_and_parquet_give_the_same_rows_with_all_columns(tmp_path
 
 def test_a_parquet_list_that_is_damaged_or_without_its_library_is_one_clear_error(tmp_path: Path, monkeypatch) -> None:
     path = write(tmp_path / "a.parquet", "PAR1 no more")
-    with pytest.raises(ArgumentError, match=r"a\.parquet' can't be read as parquet: "):
+    with pytest.raises(ArgumentError, match=r"a\.parquet' cannot be read as parquet: "):
         open_list(path)
     monkeypatch.setattr("innersight.io.tables.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ArgumentError, match=r"need pyarrow: pip install 'innersight\[parquet\]'"):
@@ -70,14 +70,14 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
         (
             "a.csv",
             "ref,distorted\na,b\n",
-            r"line 2: no 'reference'; there is \(ref, distorted\)\. Name the columns with",
+            r"line 2: no path in the column 'reference'\. The columns are \(ref, distorted\)\. Name the columns with",
         ),
         ("a.csv", "reference,distorted\na\n", "line 2: more or fewer cells than the 2 of the header"),
         ("a.csv", "reference,distorted\na,b,c\n", "line 2: more or fewer cells than the 2 of the header"),
-        ("a.csv", "reference,distorted\n,b\n", "line 2: no 'reference'"),
+        ("a.csv", "reference,distorted\n,b\n", "line 2: no path in the column 'reference'"),
         ("a.jsonl", "[1]\n", "line 1: the line must be a JSON object"),
-        ("a.jsonl", '{"reference": 1, "distorted": "b"}\n', "line 1: no 'reference'"),
-        ("a.jsonl", "{reference}\n", "can't be read as jsonl"),
+        ("a.jsonl", '{"reference": 1, "distorted": "b"}\n', "line 1: no path in the column 'reference'"),
+        ("a.jsonl", "{reference}\n", "cannot be read as jsonl"),
     ],
 )
 def test_a_list_without_a_row_that_can_be_scored_is_refused_with_the_line(
@@ -142,11 +142,11 @@ class TestFolders:
     ("name", "row", "said"),
     [
         ("a.csv", "a.png,b\0.png\n", "a path must not hold a NUL byte, but 'distorted' does. Correct that path."),
-        ("a.csv", ",b.png\n", "no 'reference'; there is (reference, distorted)"),
+        ("a.csv", ",b.png\n", "no path in the column 'reference'. The columns are (reference, distorted)"),
         ("a.csv", "a.png\n", "more or fewer cells"),
         ("a.jsonl", '{"reference": "a.png", "distorted": NaN}\n', "numbers must be finite"),
-        ("a.jsonl", '{"reference": "a.png"}\n', "no 'distorted'; there is (reference)"),
-        ("a.jsonl", '{"reference": "a.png", "distorted": 5}\n', "no 'distorted'"),
+        ("a.jsonl", '{"reference": "a.png"}\n', "no path in the column 'distorted'. The columns are (reference)"),
+        ("a.jsonl", '{"reference": "a.png", "distorted": 5}\n', "no path in the column 'distorted'"),
         ("a.jsonl", '{"reference": "a\\u0000.png", "distorted": "b.png"}\n', "must not hold a NUL byte"),
         ("a.jsonl", "7\n", "must be a JSON object"),
     ],
@@ -171,7 +171,9 @@ def test_a_row_that_cannot_be_scored_carries_its_error_fault_33(tmp_path: Path, 
 def test_a_list_in_memory_names_the_row_fault_33() -> None:
     pairs = list_rows([{"reference": "a", "distorted": ""}, {"reference": "a", "distorted": "b"}])
     assert [row.error is None for row in pairs.rows()] == [False, True]
-    assert "Row 1: no 'distorted'; there is (reference, distorted)" in str(next(pairs.rows()).error)
+    assert "Row 1: no path in the column 'distorted'. The columns are (reference, distorted)" in str(
+        next(pairs.rows()).error
+    )
     with pytest.raises(ArgumentError, match=r"The list has no rows\. Add at least one pair"):
         list_rows([])
 

@@ -122,7 +122,7 @@ def test_a_list_that_cannot_be_parsed_to_its_end_is_refused_before_the_work_faul
     tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / "list.csv").write_bytes(content)
-    with pytest.raises(ArgumentError, match=r"list\.csv', line 3: can't be read as csv: "):
+    with pytest.raises(ArgumentError, match=r"list\.csv', line 3: cannot be read as csv: "):
         check_output(tmp_path / "out.csv", open_list(tmp_path / "list.csv"), ["score", "error"])
 
 
@@ -225,9 +225,9 @@ def test_an_output_that_cannot_be_made_is_refused_before_the_work_fault_34(tmp_p
     if Path("/proc/self").is_dir():
         names.append(Path("/proc/x.csv"))
     for out in names:
-        with pytest.raises(ArgumentError, match="Results can't be written to '"):
+        with pytest.raises(ArgumentError, match="Results cannot be written to '"):
             check_output(out, pairs, ["score"])
-    with pytest.raises(ArgumentError, match="Results can't be written to '"):
+    with pytest.raises(ArgumentError, match="Results cannot be written to '"):
         check_output(tmp_path / "half\ud800\ud800.csv", pairs, ["score"])
     check_output(tmp_path / "out.csv", pairs, ["score"])
     assert [path.name for path in tmp_path.iterdir()] == ["list.csv"]

@@ -61,7 +61,7 @@ def test_a_repeated_column_name_in_parquet_is_refused_fault_10(tmp_path: Path) -
         ("[" * 100_000 + "]" * 100_000, "nested deeper than 64 levels"),
         ('"\\ud800"', "text must be valid UTF-8, but column 'a' holds"),
         ('{"\\ud800": 1}', "text must be valid UTF-8, but column 'a' holds"),
-        ("{b}", "the line can't be read as jsonl: Expecting"),
+        ("{b}", "the line cannot be read as jsonl: Expecting"),
         ('1, "a": 2', "must have its own name, but 'a' occurs more than once"),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_header_that_is_not_utf_8_is_refused_fault_20(tmp_path: Path) -> None:
 
 def test_a_csv_file_that_cannot_be_parsed_is_refused_with_the_line_fault_33(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('a,b\n1,x\n2,"y\n3,z\n')
-    with pytest.raises(ArgumentError, match=r"t\.csv', line 4: can't be read as csv: unexpected end of data"):
+    with pytest.raises(ArgumentError, match=r"t\.csv', line 4: cannot be read as csv: unexpected end of data"):
         list(read_table(tmp_path / "t.csv"))
 
 
@@ -136,7 +136,7 @@ def test_a_parquet_value_outside_the_range_of_python_is_the_error_of_its_row_fau
     parquet.write_table(pyarrow.table({"a": day, "b": [1, 2, 3]}), tmp_path / "t.parquet")
     rows = list(read_table(tmp_path / "t.parquet"))
     assert [row.error is None for row in rows] == [True, False, True]
-    assert "t.parquet', row 2: the value of column 'a' can't be read" in str(rows[1].error)
+    assert "t.parquet', row 2: the value of column 'a' cannot be read" in str(rows[1].error)
     assert [row.values["b"] for row in rows] == [1, 2, 3]
 
 

@@ -112,7 +112,7 @@ def test_the_layers_of_a_preset_are_dropped_with_the_features_they_belong_to() -
         ({"terms.moments.weight": -1}, "`terms.moments.weight` must be a number from 0 to 100, but got -1"),
         ({"terms.moments.order": "3"}, r"`terms.moments.order` must be one of \(2, 4, 8\), but got 3"),
         ({"terms.features.pooling": "max"}, r"`terms.features.pooling` must be one of \(mean, rms\), but got 'max'"),
-        ({"layers": "0;1"}, "`terms.features.layers` must be such as"),
+        ({"layers": "0;1"}, "`terms.features.layers` must be a selection of layers such as"),
         ({"input": "big"}, "`input` must be 'native' or a list such as"),
         ({"input": 256}, "`views.main.input` must be an InputPolicy, but got 256"),
         ({"distance": None}, "`distance` must be one of .* but got None"),

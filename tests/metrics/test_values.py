@@ -35,7 +35,10 @@ def test_the_last_layers_survive_their_text(count: int) -> None:
     ["first-2", "last-x", "last-", "", "0;1", "1_0", "\u0661", [0.5], [], [True], True, 1.5, {"a": 1}, "9" * 5000],
 )
 def test_what_is_no_choice_of_layers_is_refused(wrong: object) -> None:
-    with pytest.raises(ArgumentError, match=r"Argument `deep` must be such as .*'all', 'last-4' or '0,3,-1', but got"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"Argument `deep` must be a selection of layers such as .*'all', 'last-4' or '0,3,-1', but got",
+    ):
         parse_layers("deep", wrong)
 
 

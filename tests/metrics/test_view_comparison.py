@@ -78,7 +78,7 @@ class TestTermsThatDoNotFit:
     def test_a_layer_that_does_not_exist(self) -> None:
         with pytest.raises(
             ArgumentError,
-            match=r"`terms\.moments\.layers`: indices go from -5 to 4, at least one of them, but got \[3, 9\]",
+            match=r"`terms\.moments\.layers` must have one or more indices from -5 to 4, but got \[3, 9\]",
         ):
             lite_with(terms__moments__layers=[3, 9])
 

@@ -122,7 +122,7 @@ def _compare(state: StateDict, expected: Mapping[str, torch.Tensor], model: torc
 
 def _listed(keys: list[str]) -> str:
     more = len(keys) - _LISTED_KEYS
-    return ", ".join(keys[:_LISTED_KEYS]) + (f", ... {more} more" if more > 0 else "")
+    return ", ".join(keys[:_LISTED_KEYS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _read(file: WeightsFile) -> Mapping[str, Any]:
@@ -130,7 +130,7 @@ def _read(file: WeightsFile) -> Mapping[str, Any]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"'{path}' can't be read: {first_line(error)}. Check the path.") from error
+        raise WeightsError(f"'{path}' cannot be read: {first_line(error)}. Check the path.") from error
     # These bytes are parsed below. The file itself could change again between this check and its parsing, which is why
     # timm.models.load_state_dict, which takes a path, does not fit.
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -160,7 +160,7 @@ def _read(file: WeightsFile) -> Mapping[str, Any]:
             ) from error
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise WeightsError(
-            f"'{path}' can't be read as weights ({reason}). Pass a .safetensors file, or a file that torch.save wrote."
+            f"'{path}' cannot be read as weights ({reason}). Pass a .safetensors file, or a file that torch.save wrote."
         ) from error
     if not isinstance(loaded, Mapping):
         raise WeightsError(

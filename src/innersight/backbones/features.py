@@ -71,8 +71,7 @@ def resolve_layers(layers: int | Sequence[int] | None, count: int, argument: str
     outside = [index for index in layers if not -count <= index < count]
     if outside or not layers:
         raise ArgumentError(
-            f"Argument `{argument}`: indices go from {-count} to {count - 1}, at least one of them, but got "
-            f"{list(layers)}."
+            f"Argument `{argument}` must have one or more indices from {-count} to {count - 1}, but got {list(layers)}."
         )
     indices = sorted(index % count for index in layers)
     if len(set(indices)) < len(indices):

@@ -204,10 +204,10 @@ def _not_downloaded(entry: BackboneEntry, folder: Path | None, error: Exception)
             f"space, or set {FOLDER_VARIABLE} to another folder."
         )
     return WeightsError(
-        f"The weights of {entry.alias} (hub id {entry.hub_id}) are not on this machine, and the Hugging Face hub can't "
-        f"be reached ({reason}). Either run `innersight weights pull {entry.alias}` on a machine with a network, with "
-        f"{FOLDER_VARIABLE} set to a folder, and copy that folder to this machine. Or pass a file with --weights FILE "
-        "(weights=... in Python)."
+        f"The weights of {entry.alias} (hub id {entry.hub_id}) are not on this machine, and the Hugging Face hub "
+        f"cannot be reached ({reason}). Either run `innersight weights pull {entry.alias}` on a machine with a network "
+        f"and with {FOLDER_VARIABLE} set to a folder, and copy that folder to this machine. Or pass a file with "
+        "--weights FILE (weights=... in Python)."
     )
 
 
@@ -274,4 +274,4 @@ def _path_errors(path: object, prefix: str = "") -> Iterator[None]:
     except (OSError, RuntimeError, ValueError) as error:
         shown = repr(path) if isinstance(path, str) else f"'{path}'"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
-        raise WeightsError(f"{prefix}{shown} can't be used: {reason}. Check the path and its permissions.") from error
+        raise WeightsError(f"{prefix}{shown} cannot be used: {reason}. Check the path and its permissions.") from error

@@ -94,7 +94,7 @@ def find_layout(title: str, root: Path, folders: Sequence[Sequence[str]], opinio
         names = sorted(entry.name for entry in root.iterdir())
         more = f", and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
         raise ArgumentError(
-            f"'{root}' doesn't hold {title}: expected {expected} in it or in one of its subfolders, "
+            f"'{root}' does not contain {title}: expected {expected} in it or in one of its subfolders, "
             f"but found ({', '.join(names[:_MAX_LISTED])}{more}). Pass the folder that contains them as `root`."
         )
     if len(matching) > 1 and matching[0] != root:

@@ -56,7 +56,8 @@ def open_dataset(
     load = DATASETS.find(name_or_list, more=f"Or pass the path of a list ({', '.join(TABLE_SUFFIXES)}).")
     if root is None:
         raise ArgumentError(
-            f"The data set {name_or_list} needs its root: pass `root`, the folder in which the data set is unpacked."
+            f"The data set {name_or_list} needs the argument `root` (--root DIR): pass the folder of the unpacked data "
+            "set."
         )
     dataset = load(root)
     if not isinstance(dataset, (DataSet, ChoiceSet)):  # the function can come from another package

@@ -184,7 +184,15 @@ def _root(logarithm: torch.Tensor) -> torch.Tensor:
 
 
 DISTANCES.add(
-    "skld", Distance("symmetric Kullback-Leibler + l2 term on the folded stack (paper)", {"tokens": Stacked(skld)})
+    "skld",
+    Distance(
+        "symmetric Kullback-Leibler divergence + l2 term, on the tokens of all layers (paper)",
+        {"tokens": Stacked(skld)},
+    ),
 )
-DISTANCES.add("jsd", Distance("Jensen-Shannon on the folded stack (paper)", {"tokens": Stacked(jsd)}))
-DISTANCES.add("wsd", Distance("1-D Wasserstein + l2 term on the folded stack (paper)", {"tokens": Stacked(wsd)}))
+DISTANCES.add(
+    "jsd", Distance("Jensen-Shannon divergence, on the tokens of all layers (paper)", {"tokens": Stacked(jsd)})
+)
+DISTANCES.add(
+    "wsd", Distance("1-D Wasserstein distance + l2 term, on the tokens of all layers (paper)", {"tokens": Stacked(wsd)})
+)

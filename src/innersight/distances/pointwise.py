@@ -158,7 +158,7 @@ DISTANCES.add(
 DISTANCES.add(
     "rel-l2",
     Distance(
-        "squared error relative to the energy of both images, scale-free",
+        "squared error divided by the energy of both features, independent of their scale",
         {"tokens": Positional(relative_l2), "maps": Positional(relative_l2)},
     ),
 )

@@ -69,4 +69,6 @@ def swd(reference: torch.Tensor, distorted: torch.Tensor, seed: int = 0) -> torc
     return (ranked_distorted - ranked_reference).square().mean(1).sum(1)
 
 
-DISTANCES.add("swd", Distance("sliced Wasserstein across layers, seeded (paper)", {"tokens": Stacked(swd)}))
+DISTANCES.add(
+    "swd", Distance("sliced Wasserstein distance across layers, with a seed (paper)", {"tokens": Stacked(swd)})
+)

@@ -51,8 +51,8 @@ def score_list(
 ) -> BatchOutcome:
     """Score a list and write its rows with `score` and `error`, in order, with all columns of the list.
 
-    A row that can't be scored gets its reason in `error`, and the run continues. Each finished row is kept in a journal
-    beside the output. After a kill or an interruption, `resume=True` continues the run.
+    A row that cannot be scored gets its reason in `error`, and the run continues. Each finished row is kept in a
+    journal beside the output. After a kill or an interruption, `resume=True` continues the run.
 
     A resumed run compares the size and the modification time of the two images of each finished row with those that
     they had when the row was started. If one of them has changed, the row is scored again. So an image that was
@@ -71,7 +71,7 @@ def score_list(
         resume: Continue an earlier run of the same list, settings and weights.
         overwrite: Delete an earlier run and its output.
         with_layers: Also write `per_layer`, the part of each layer in the score.
-        fail_fast: Stop at the first row that can't be scored.
+        fail_fast: Stop at the first row that cannot be scored.
         memory_limit: Memory for images and features, in bytes; 2 GiB by default. The networks come on top.
         workers: Number of threads that read and score. `auto`: as many as torch uses on a CPU.
         batch_size: Number of images that go through the network together. `auto`: 1 on a CPU, 16 on a GPU.
@@ -83,9 +83,9 @@ def score_list(
         The counts.
 
     Raises:
-        ArgumentError: If the list or the output can't be used, or if the run to resume had other settings, another
+        ArgumentError: If the list or the output cannot be used, or if the run to resume had other settings, another
             list or, when complete, other images.
-        ImageError: With `fail_fast`, the error of the first row that can't be scored.
+        ImageError: With `fail_fast`, the error of the first row that cannot be scored.
     """
     out = Path(out)
     check_output(out, pairs, result_columns(list(metrics), with_layers))

@@ -21,7 +21,7 @@ except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
 FileStates: TypeAlias = tuple[int | None, ...]
-"""Size in bytes and modification time in nanoseconds of each file of a row; None for a file that can't be found."""
+"""Size in bytes and modification time in nanoseconds of each file of a row; None for a file that cannot be found."""
 
 _MAX_ROWS = 1 << 28  # of a list; a journal that names a later row is damaged
 _SHOWN = 60  # characters of a value that an error shows
@@ -78,8 +78,8 @@ class Journal:
     of its image files. A row counts once its line is complete, so a kill at any moment loses only the rows in progress.
     If a row has several lines, the last one counts.
 
-    The journal is locked while it is open. Existing files are checked under the lock, so that two processes can't start
-    to write the same output.
+    The journal is locked while it is open. Existing files are checked under the lock, so that two processes cannot
+    start to write the same output.
 
     Args:
         out: The output file.
@@ -260,7 +260,7 @@ class Journal:
         """Delete the journal. Call it when the output is complete."""
         if fcntl is None:
             with suppress(OSError):
-                self._file.close()  # Windows can't delete an open file
+                self._file.close()  # Windows cannot delete an open file
         self.path.unlink(missing_ok=True)  # while the lock is held: later the path may belong to another run
         self.close()
 

@@ -51,14 +51,14 @@ class PairList:
     first: tuple[Path, Path] = (Path(), Path())
 
     def rows(self) -> Iterator[TableRow]:
-        """Read all rows with all their columns. A row that can't be scored carries its error.
+        """Read all rows with all their columns. A row that cannot be scored carries its error.
 
         Yields:
-            The rows in order. `TableRow.error` is set if the row can't be read, if one of the two paths is missing,
+            The rows in order. `TableRow.error` is set if the row cannot be read, if one of the two paths is missing,
             empty or not text, or if a path holds a NUL byte.
 
         Raises:
-            ArgumentError: If the file can't be parsed as a whole, see `innersight.io.tables.read_table`.
+            ArgumentError: If the file cannot be parsed as a whole, see `innersight.io.tables.read_table`.
         """
         if self.source is not None:
             for row in read_table(self.source):
@@ -115,8 +115,8 @@ class PairList:
                 names = ", ".join(map(str, row.values))
                 return replace(
                     row,
-                    error=f"{where}: no {column!r}; there is ({names}). Name the columns with --reference-column and "
-                    "--distorted-column.",
+                    error=f"{where}: no path in the column {column!r}. The columns are ({names}). Name the columns "
+                    "with --reference-column and --distorted-column.",
                 )
             if "\0" in path:
                 return replace(
@@ -138,7 +138,7 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
         The list. At least one of its rows can be scored.
 
     Raises:
-        ArgumentError: If the file is missing, has another suffix or can't be parsed, or if no row can be scored.
+        ArgumentError: If the file is missing, has another suffix or cannot be parsed, or if no row can be scored.
 
     Example:
         >>> path = getfixture("tmp_path") / "list.csv"
@@ -188,7 +188,7 @@ def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> 
             problems.append(f"in '{folder}' but not in '{other}': {_some(alone)}")
     if problems:
         raise ArgumentError(
-            f"The folders can't be paired by name: {'; '.join(problems)}. Pass a list of pairs instead."
+            f"The folders cannot be paired by name: {'; '.join(problems)}. Pass a list of pairs instead."
         )
     return list_rows(
         {"reference": str(found[0][name][0]), "distorted": str(found[1][name][0])} for name in sorted(found[0])
@@ -247,5 +247,5 @@ def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
 
 
 def _some(names: list[str]) -> str:
-    more = f", ... {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

@@ -30,7 +30,7 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
     """Check that the results can be written, before the first pair is scored.
 
     The check includes a trial: the whole list is written to the null device with empty results. So a value that the
-    format can't hold is found here, and not after hours of work.
+    format cannot hold is found here, and not after hours of work.
 
     Args:
         out: The output file.
@@ -38,9 +38,9 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
         columns: The columns that the results add, from `result_columns`.
 
     Raises:
-        ArgumentError: If the suffix is none of .csv, .jsonl and .parquet; if a file of the output can't be created, or
-            is the list itself; if the list can't be parsed, has a column of the same name as the results, or has a
-            value that the format of the output can't hold.
+        ArgumentError: If the suffix is none of .csv, .jsonl and .parquet; if a file of the output cannot be created, or
+            is the list itself; if the list cannot be parsed, has a column of the same name as the results, or has a
+            value that the format of the output cannot hold.
     """
     if out.suffix.lower() not in TABLE_SUFFIXES:
         raise ArgumentError(f"The output file must be one of ({', '.join(TABLE_SUFFIXES)}), but got '{out}'.")
@@ -53,7 +53,7 @@ def check_output(out: Path, pairs: PairList, columns: Sequence[str]) -> None:
     except (OSError, UnicodeEncodeError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise ArgumentError(
-            f"Results can't be written to '{_shortened_name(out)}': {reason}. Name a file in a folder that can be "
+            f"Results cannot be written to '{_shortened_name(out)}': {reason}. Name a file in a folder that can be "
             "written to, with a shorter name if it is long."
         ) from error
     if pairs.source is not None and out.exists() and out.samefile(pairs.source):
@@ -195,7 +195,7 @@ def _write(path: Path, suffix: str, pairs: PairList, added: Sequence[str], rows:
                 _write_parquet(path, pairs, added, rows)
     except (csv.Error, RecursionError) as error:
         raise ArgumentError(
-            f"The list has a value that {suffix} files can't hold: {first_line(error)}. Remove or shorten that value."
+            f"The list has a value that {suffix} files cannot hold: {first_line(error)}. Remove or shorten that value."
         ) from error
 
 

@@ -29,8 +29,8 @@ class TableRow:
         number: The number of the line in the file, from 1. For Parquet files, the number of the row, from 1.
         values: The value of each column, by name. Cells of CSV files are text. Text is always valid Unicode: an
             undecodable byte or half of a surrogate pair is replaced by its escape sequence, such as `\udcff`. A value
-            that can't be read is None. The mapping is empty if no value can be read.
-        error: The reason why the row can't be used, with the file and the line number. None if the row is valid.
+            that cannot be read is None. The mapping is empty if no value can be read.
+        error: The reason why the row cannot be used, with the file and the line number. None if the row is valid.
     """
 
     number: int
@@ -48,7 +48,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         The line number and the values by column name, as in `TableRow`.
 
     Raises:
-        ArgumentError: If the file is missing, has another suffix, or can't be parsed, or if a row is invalid.
+        ArgumentError: If the file is missing, has another suffix, or cannot be parsed, or if a row is invalid.
 
     Example:
         >>> path = getfixture("tmp_path") / "rows.jsonl"
@@ -73,7 +73,7 @@ def read_table(path: Path) -> Iterator[TableRow]:
         The rows in the order of the file. Empty lines are skipped.
 
     Raises:
-        ArgumentError: If the file is missing, has another suffix, can't be parsed as a whole, has a header that is not
+        ArgumentError: If the file is missing, has another suffix, cannot be parsed as a whole, has a header that is not
             UTF-8, or has two columns of the same name.
 
     Example:
@@ -162,7 +162,7 @@ def _read_csv(path: Path) -> Iterator[TableRow]:
                     error = f"{where}: more or fewer cells than the {len(header)} of the header. Correct that row."
                 yield checked_row(reader.line_num, row, where, error)
         except csv.Error as error:
-            raise ArgumentError(f"'{path}', line {reader.reader.line_num}: can't be read as csv: {error}.") from error
+            raise ArgumentError(f"'{path}', line {reader.reader.line_num}: cannot be read as csv: {error}.") from error
 
 
 def _read_json_lines(path: Path) -> Iterator[TableRow]:
@@ -206,7 +206,7 @@ def _parse_object(line: str) -> tuple[dict[str, Any], str | None]:
         value = None
         problems.insert(0, _TOO_DEEP)
     except ValueError as error:
-        return {}, f"the line can't be read as jsonl: {first_line(error)}."
+        return {}, f"the line cannot be read as jsonl: {first_line(error)}."
     if value is not None and _is_too_deep(value):
         return {}, _TOO_DEEP
     if not isinstance(value, dict):
@@ -246,11 +246,11 @@ def _read_parquet(path: Path) -> Iterator[TableRow]:
                     where = f"'{path}', row {number}"
                     yield checked_row(number, values, where, None if problem is None else f"{where}: {problem}")
     except (pyarrow.ArrowException, OSError) as error:
-        raise ArgumentError(f"'{path}' can't be read as parquet: {first_line(error)}") from error
+        raise ArgumentError(f"'{path}' cannot be read as parquet: {first_line(error)}") from error
 
 
 def _python_rows(batch: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
-    """Convert a batch of Arrow rows; values that Python can't hold become None, and the row gets a problem."""
+    """Convert a batch of Arrow rows; values that Python cannot hold become None, and the row gets a problem."""
     try:
         yield from ((row, None) for row in batch.to_pylist())
         return
@@ -264,7 +264,7 @@ def _python_rows(batch: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
                 values[column] = array[index].as_py()
             except (ValueError, OverflowError) as error:
                 values[column] = None
-                problem = problem or f"the value of column {column!r} can't be read: {first_line(error)}."
+                problem = problem or f"the value of column {column!r} cannot be read: {first_line(error)}."
         yield values, problem
 
 

@@ -42,10 +42,15 @@ def parse_layers(argument: str, layers: object) -> Layers:
                 return parse_whole(argument, text.removeprefix("last-"))
             return tuple(parse_whole(argument, part.strip()) for part in text.split(","))
         except ArgumentError:
-            raise ArgumentError(f"Argument `{argument}` must be such as {_FORMS}, but got {layers!r}.") from None
+            raise ArgumentError(
+                f"Argument `{argument}` must be a selection of layers such as {_FORMS}, but got {layers!r}."
+            ) from None
     if isinstance(layers, Sequence) and layers and all(type(index) is int for index in layers):
         return tuple(layers)
-    raise ArgumentError(f"Argument `{argument}` must be such as None, 4, [0, 3, -1], {_FORMS}, but got {layers!r}.")
+    raise ArgumentError(
+        f"Argument `{argument}` must be a selection of layers such as None, 4, [0, 3, -1], {_FORMS}, but got "
+        f"{layers!r}."
+    )
 
 
 def parse_number(argument: str, number: object) -> float:

