@@ -82,6 +82,15 @@ class FeatureExtractor:
         perturbation: Perturbation | None = None,
     ) -> None:
         self._sources, self._summands = sources_of(metrics)
+        self._comparisons = {
+            key: [
+                ((name, index), comparison)
+                for name, summands in self._summands.items()
+                for index, (source, comparison) in enumerate(summands)
+                if source == key
+            ]
+            for key in self._sources
+        }
         self._with_layers = with_layers
         self._fingerprints = together or cache is not None
         self._cache = cache
@@ -188,13 +197,7 @@ class FeatureExtractor:
     ) -> tuple[dict[str, float], dict[str, list[float]]]:
         totals: dict[tuple[str, int], float] = {}
         layers: dict[tuple[str, int], list[float]] = {}
-        for key in self._sources:
-            own = [
-                ((name, index), comparison)
-                for name, summands in self._summands.items()
-                for index, (source, comparison) in enumerate(summands)
-                if source == key
-            ]
+        for key, own in self._comparisons.items():
             windows = 0
             for r, d in self._pairs_of_features(key, reference, distorted):
                 windows += r.windows

@@ -50,6 +50,10 @@ class ViewComparison:
             term.name: term.weight if total is None else term.weight / total / term.columns(source)
             for term in self.terms
         }
+        pixel_keys = {term.name: None if term.pixel_feature is None else term.pixel_feature.key for term in self.terms}
+        # Computed once, since a list of pairs compares often: the keys of each term's layers and of its pixel feature.
+        self._keys = {name: ([*map(layer_key, layers)], pixel_keys[name]) for name, layers in self._term_layers.items()}
+        self._wanted = {*map(layer_key, self.layers), *(pixel.key for pixel in self.pixels)}
         pixel_terms = [term.name for term in self.terms if not self._term_layers[term.name]]
         self.labels = (*map(layer_key, self.layers), *pixel_terms)
 
@@ -102,8 +106,7 @@ class ViewComparison:
         columns: dict[str, torch.Tensor] = {}
         for term in self.terms:
             values = self._scaled(term.layer_scores(*self._inputs(term, reference, distorted)))
-            layers = self._term_layers[term.name]
-            keys = [layer_key(layer) for layer in layers] if layers else [term.name]
+            keys = self._keys[term.name][0] or [term.name]
             for key, column in zip(keys, values.unbind(1), strict=True):
                 part = self._shares[term.name] * column
                 columns[key] = columns[key] + part if key in columns else part
@@ -133,14 +136,13 @@ class ViewComparison:
                 f"size {distorted.size}."
             )
         own = self.extractor.extractor_id
-        wanted = {*map(layer_key, self.layers), *(pixel.key for pixel in self.pixels)}
         for name, features in (("reference", reference), ("distorted", distorted)):
             if features.extractor_id != own:
                 raise ArgumentError(
                     f"Argument `{name}` was extracted by ({features.extractor_id}), but this metric extracts by "
                     f"({own}): extract the features with this metric."
                 )
-            missing = sorted(wanted - features.tensors.keys())
+            missing = sorted(self._wanted - features.tensors.keys())
             if missing:
                 raise ArgumentError(f"Argument `{name}` lacks {missing}: extract the features with this metric.")
             device = next(iter(features.tensors.values())).device
@@ -179,13 +181,12 @@ class ViewComparison:
         return total if windows == 1 else total / windows
 
     def _inputs(self, term: Term, *sides: ViewFeatures) -> list[TermFeatures]:
-        keys = [layer_key(layer) for layer in self._term_layers[term.name]]
-        pixel = term.pixel_feature
+        keys, pixel_key = self._keys[term.name]
         return [
             TermFeatures(
                 features.kind,
                 tuple(features.tensors[key] for key in keys),
-                None if pixel is None else features.tensors[pixel.key],
+                None if pixel_key is None else features.tensors[pixel_key],
                 features.grid,
             )
             for features in sides
