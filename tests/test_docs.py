@@ -135,7 +135,7 @@ def test_the_claim_about_human_opinion_comes_with_the_selection_of_the_settings(
     assert words.count(claim) == words.count(whole) == 1
 
 
-def test_every_extra_is_installed_by_the_name_of_the_package() -> None:
+def test_every_extra_is_installed_by_the_name_of_the_package_fault_53() -> None:
     for where, section in sections():
         assert ".[" not in section.replace("...[", ""), where
         assert len(re.findall(r"innersight\[", section)) == len(re.findall(r"pip install 'innersight\[", section)), (
