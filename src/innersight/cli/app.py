@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import io
 import logging
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -23,12 +25,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("score")(score.score)
-app.command("batch")(batch.batch)
-app.command("bench")(bench.bench)
-app.command("evaluate")(evaluate.evaluate)
-app.command("verify-paper")(verify.verify_paper)
-app.command("backbones")(catalogues.backbones)
+
+
+def _add(name: str, command: Callable[..., None]) -> None:
+    """Add a command. Its help is its docstring without the line breaks within paragraphs, which typer would keep."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    app.command(name, help="\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs))(command)
+
+
+_add("score", score.score)
+_add("batch", batch.batch)
+_add("bench", bench.bench)
+_add("evaluate", evaluate.evaluate)
+_add("verify-paper", verify.verify_paper)
+_add("backbones", catalogues.backbones)
 app.add_typer(catalogues.metrics_app, name="metrics")
 app.add_typer(weights.app, name="weights")
 

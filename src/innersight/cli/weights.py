@@ -45,8 +45,7 @@ def pull(
 ) -> None:
     """Download weights for later use without a network.
 
-    They are stored in the folder that INNERSIGHT_WEIGHTS_DIR names. If it is not set, they are stored in the cache of
-    the Hugging Face hub.
+    They are stored in the folder INNERSIGHT_WEIGHTS_DIR, or in the cache of the Hugging Face hub if that is not set.
     """
     from innersight.backbones.catalogue import resolve
     from innersight.backbones.hub import pull_weights
