@@ -212,8 +212,8 @@ def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
     ("arguments", "part"),
     [
         (("none.csv", "--out", "s.csv"), "No such list: 'none.csv'"),
-        (("--out", "s.csv"), "Pass a list of pairs, or both --reference-dir and --distorted-dir"),
-        (("list.csv", "--reference-dir", ".", "--out", "s.csv"), "Pass a list of pairs, or both"),
+        (("--out", "s.csv"), "Pass either a list of pairs, or both --reference-dir and --distorted-dir"),
+        (("list.csv", "--reference-dir", ".", "--out", "s.csv"), "Pass either a list of pairs, or both"),
         (("list.csv", "--out", "s.txt"), "one of (.csv, .jsonl, .parquet), but got 's.txt'"),
         (("list.csv", "--out", "list.csv"), "would replace the list"),
         (("list.csv", "--out", "s.csv", "--memory-limit", "much"), "a size such as 500MB, 2GB or 1GiB, but got 'much'"),
