@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import leastsq
 from scipy.special import expit
 
 from innersight.evaluation.correlation import Floats
@@ -18,6 +18,7 @@ _MIN_RISE = 1e-9  # smallest range of a curve, in standard deviations of the opi
 # the error decreases by less than this.
 _TOLERANCE = 1e-6
 _MAX_EVALUATIONS = 1000
+_CONVERGED = (1, 2, 3, 4, 6, 7, 8)  # the status codes of MINPACK for a fit that ended
 _EPS = 1e-12  # smallest absolute width of the logistic function, against division by 0
 
 
@@ -99,17 +100,19 @@ def fit_logistic(
     ends = np.array([x_unit.min(), x_unit.max()])
     best: tuple[float, Floats, float] | None = None
     for first in starts:
-        solution = least_squares(  # type: ignore[operator]  # mypy takes it for the module of the same name
-            lambda b: root * (function(b, x_unit) - y_unit),
-            first,
-            jac=lambda b: (jacobian(b, x_unit) * root).T,
-            method="lm",
-            x_scale="jac",
-            ftol=_TOLERANCE,
-            max_nfev=_MAX_EVALUATIONS,
-        )
-        found, cost = solution.x, float(solution.cost)
-        if not solution.success or not math.isfinite(cost) or (best is not None and cost >= best[0]):
+        # `least_squares` runs the same algorithm of MINPACK, but takes 1.7 times as long for a bootstrap of fits.
+        with np.errstate(over="ignore"):  # in the covariance, which is not used
+            found, _, info, _, status = leastsq(  # type: ignore[no-untyped-call]
+                lambda b: root * (function(b, x_unit) - y_unit),
+                first,
+                Dfun=lambda b: jacobian(b, x_unit) * root,
+                col_deriv=True,
+                full_output=True,
+                ftol=_TOLERANCE,
+                maxfev=_MAX_EVALUATIONS,
+            )
+        cost = float((info["fvec"] ** 2).sum())
+        if status not in _CONVERGED or not math.isfinite(cost) or (best is not None and cost >= best[0]):
             continue
         low, high = function(found, ends)
         if abs(high - low) > _MIN_RISE:
