@@ -1,6 +1,8 @@
 # Two commands: `make demo` and `make test`. Each sets up what it needs in .venv on its first run.
 PYTHON ?= python3
 BIN := .venv/bin
+# Which tests `make test` runs, as pytest's -m takes it; `make test TESTS=` runs all.
+TESTS ?= not thorough
 
 .PHONY: demo test lint clean
 
@@ -8,7 +10,7 @@ demo: .venv/demo.stamp
 	$(BIN)/python examples/demo.py
 
 test: lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -m "$(TESTS)"
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -143,7 +143,7 @@ def test_every_extra_is_installed_by_the_name_of_the_package_fault_53() -> None:
         )
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_demo_scores_rise_and_its_heat_map_is_written(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / "demo.py"], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -80,7 +80,7 @@ def test_scores_are_compared_one_by_one_in_each_layout(name: str, tmp_path: Path
         assert check.verdict == verdict
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_networks_run_on_stand_in_weights_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for timm_name in ("vit_base_patch16_224.dino", "vit_base_patch32_clip_quickgelu_224.openai"):
         write_weights(timm_name, tmp_path)
@@ -141,7 +141,7 @@ def test_every_published_psnr_of_the_tid2013_part_is_reproduced_perturbed_or_not
         assert check.srcc == pytest.approx(check.srcc_of_published_scores, abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_published_fsim_of_the_tid2013_part_is_reproduced(shared: Path, tmp_path: Path) -> None:
     dataset = open_dataset("tid2013", shared / "data" / "tid2013")
     (check,) = verify_paper([dataset], tmp_path, published=shared / "data" / "published", only=["fsim"])

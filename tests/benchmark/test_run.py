@@ -265,7 +265,14 @@ def test_wrong_votes_are_refused_before_an_image_is_scored(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "expected"), [("vsi", 0.899), ("gmsd", 0.826), ("ms-ssim", 0.77)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("vsi", 0.899, marks=pytest.mark.thorough),
+        ("gmsd", 0.826),
+        pytest.param("ms-ssim", 0.77, marks=pytest.mark.thorough),
+    ],
+)
 def test_external_metrics_have_their_known_correlations_on_a_part_of_tid2013(
     shared: Path, tmp_path: Path, name: str, expected: float
 ) -> None:

@@ -224,7 +224,7 @@ class TestFile:
         assert make(config).config is config
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_paper_alias_can_be_built_from_a_file_of_its_architecture(tmp_path: Path) -> None:
     """Aliases whose architecture the goldens do not cover; the weights are stand-ins, the path is the real one."""
     from standins import write_weights

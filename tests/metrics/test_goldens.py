@@ -62,7 +62,7 @@ def test_the_paper_preset_gives_the_papers_scores(timm_name: str, tmp_path: Path
             assert got[key] == pytest.approx(expected[key], rel=1e-5), key
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_float32_does_not_determine_the_embedding_of_the_stand_in_resnet(tmp_path: Path) -> None:
     """Random weights saturate its attention pool: this score changes by 1e-3 with the CPU's kernels and threads.
 
@@ -89,7 +89,7 @@ def test_float32_does_not_determine_the_embedding_of_the_stand_in_resnet(tmp_pat
     )  # the golden score, in float32, differs this much from the exact score
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_float32_rounding_of_the_paper_divergences_is_far_below_the_tolerance(tmp_path: Path) -> None:
     """In float64 the scores differ by less than a tenth of the tolerance of the golden scores, 1e-5."""
     weights = write_weights("vit_base_patch32_clip_quickgelu_224.openai", tmp_path)

@@ -18,7 +18,7 @@ def psnr(reference: torch.Tensor, distorted: torch.Tensor) -> float:
     return -10 * math.log10((reference.double() - distorted.double()).square().mean().item() + 1e-8)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_psnr_of_every_pair_at_hand_is_the_published_one(shared: Path) -> None:
     """All 310 pairs of TID2013: unperturbed within .002 dB, perturbed within .001 dB."""
     part, published = shared / "data" / "tid2013", shared / "data" / "published"

@@ -191,7 +191,7 @@ class TestStrengthsOfDistortions:
 
         self.check(strengths, [Image.fromarray(load()) for load in (data.astronaut, data.chelsea, data.coffee)])
 
-    @pytest.mark.slow
+    @pytest.mark.thorough
     def test_lite_rises_with_six_distortions_of_the_kodak_photographs(
         self, strengths: ModuleType, shared: Path
     ) -> None:
