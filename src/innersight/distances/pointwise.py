@@ -158,7 +158,7 @@ DISTANCES.add(
 DISTANCES.add(
     "rel-l2",
     Distance(
-        "squared error divided by the energy of both features, independent of their scale",
+        "squared error divided by the mean energy of both images' features, independent of scale",
         {"tokens": Positional(relative_l2), "maps": Positional(relative_l2)},
     ),
 )

@@ -221,7 +221,7 @@ def resolve(metric: str | Path | MetricConfig, changes: Mapping[str, object] | N
     elif name in PRESETS:
         config = PRESETS[name]
     else:
-        METRICS.find(name, before=PRESETS, more="A file of a configuration ends with .toml or .json.")
+        METRICS.find(name, before=PRESETS, more="The name of a configuration file ends with .toml or .json.")
         if given:
             raise ArgumentError(
                 f"Argument `metric`: {name!r} has no configuration, so nothing can be changed in it, but got "

@@ -71,7 +71,7 @@ def test_only_distances_with_positions_have_a_map(distance: str, source: Feature
     ("fields", "source", "message"),
     [
         ({"distance": "skld"}, MAPS, "'skld' is not defined for maps"),
-        ({"layers": (3,)}, MAPS, r"`terms\.features\.layers`: .*-3 to 2"),
+        ({"layers": (3,)}, MAPS, r"`terms\.features\.layers` .*-3 to 2"),
         ({"layers": 1, "distance": "cos"}, EMBEDDING, "`terms.features.layers` must be None with features='embedding'"),
         ({"distance": "swd", "options": {"sed": 1}}, TOKENS, r"`options` must be one of \(seed\), but got 'sed'"),
         ({"options": {"seed": 1}}, TOKENS, "`options` must be empty"),

@@ -43,7 +43,7 @@ class FeatureDistance(Term):
         ArgumentError: If a field holds a value that is not allowed.
     """
 
-    summary: ClassVar[str] = "a named distance between the features of each layer"
+    summary: ClassVar[str] = "one of the distances below, between the features of each layer"
 
     name: str = "features"
     layers: Layers = None
