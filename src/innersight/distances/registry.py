@@ -172,7 +172,7 @@ def find_rule(name: str, kind: str, what: str) -> Rule:
         >>> find_rule("skld", "maps", "clip-rn50")
         Traceback (most recent call last):
         innersight.errors.ArgumentError: Argument `distance`: 'skld' is not defined for maps, which is what clip-rn50
-        gives. Defined for maps: l2, cos, rel-l2, channel-cos.
+        gives. Defined for maps: channel-cos, cos, l2, rel-l2.
     """
     rule = DISTANCES.find(name).rules.get(kind)
     if rule is None:
