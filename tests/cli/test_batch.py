@@ -151,6 +151,7 @@ def test_pairs_that_fail_are_counted_with_status_1_also_when_the_finished_run_is
     assert "Row 2: No such file" in result.stderr
 
 
+@pytest.mark.thorough
 def test_runtimes_give_the_same_scores_and_the_last_line_names_the_runtime(run: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:5]) + "\n")
     scores = {}

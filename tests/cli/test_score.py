@@ -118,7 +118,7 @@ def test_a_full_standard_output_is_one_line_fault_39(files: Path) -> None:
     assert re.fullmatch(r"innersight: A file cannot be read or written: No space left on device\. .*\n", result.stderr)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_command_line_gives_the_scores_of_the_paper(run: Run, tmp_path: Path) -> None:
     """Two of the golden scores (see tests/metrics/test_goldens.py), from image files and a file of weights."""
     goldens = json.loads((Path(__file__).parent.parent / "fixtures" / "paper_scores.json").read_text())["scores"]

@@ -91,6 +91,7 @@ def test_pulled_weights_are_used_without_the_hub(run: Run, files: Path, tmp_path
     assert weights == {"source": "folder", "file": "model.safetensors", "digest": digest}
 
 
+@pytest.mark.thorough
 def test_without_a_folder_the_cache_of_the_hub_is_used(run: Run, files: Path, tmp_path: Path, hub: Hub) -> None:
     torch.save(load_file(write_weights(NAME, tmp_path)), tmp_path / "old.bin")
     hub.files[f"/timm/{NAME}/resolve/main/pytorch_model.bin"] = (tmp_path / "old.bin").read_bytes()

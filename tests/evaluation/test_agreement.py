@@ -84,7 +84,7 @@ def test_statistics_do_not_depend_on_the_order_of_the_rows() -> None:
             assert one["by_kind"]["k1"][name][end] == pytest.approx(other["by_kind"]["k1"][name][end], rel=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_intervals_contain_the_true_value_at_about_the_nominal_rate() -> None:
     """60 samples of 30 references have a true PLCC of 0.8. The 95 % intervals over references must contain it."""
     draw = np.random.default_rng(5)

@@ -35,8 +35,14 @@ def compare_once(metrics: Mapping[str, Any], reference: torch.Tensor, distorted:
     return scores
 
 
+ALWAYS = ("vit_base_patch16_224.dino", "vit_base_patch32_clip_quickgelu_224.openai")
+"""The networks of `make test`. `.ci/run` tests all."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("timm_name", SCORES)
+@pytest.mark.parametrize(
+    "timm_name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.thorough) for name in SCORES]
+)
 def test_the_paper_preset_gives_the_papers_scores(timm_name: str, tmp_path: Path) -> None:
     options = {"img_size": 224} if "dinov2" in timm_name else {}
     weights = write_weights(timm_name, tmp_path, **options)

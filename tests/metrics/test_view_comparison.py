@@ -82,6 +82,7 @@ class TestTermsThatDoNotFit:
         ):
             lite_with(terms__moments__layers=[3, 9])
 
+    @pytest.mark.thorough
     def test_moments_of_an_embedding(self, tmp_path: Path) -> None:
         from standins import write_weights
 

@@ -182,6 +182,7 @@ def test_a_metric_moved_from_float32_is_refused(pair: Pair) -> None:
         metric(images, images)
 
 
+@pytest.mark.thorough
 def test_nothing_is_reported_to_a_server() -> None:
     """In a process of its own, since the import that matters is the first."""
     code = (
@@ -278,6 +279,7 @@ def test_a_size_that_keeps_coming_is_compiled_for_and_scores_the_same(
         assert metrics[0](reference, reference) == 0
 
 
+@pytest.mark.thorough
 def test_a_transformer_s_fifth_size_is_torch_s(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = pair("vit", input="native", layers="0")
     ran = []
