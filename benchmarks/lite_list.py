@@ -26,7 +26,7 @@ PART = 8
 def two_passes(pairs: list[tuple[Path, Path]], network: torch.nn.Module) -> None:
     for pair in pairs:
         for path in pair:
-            network(read_image(path)[None])
+            network(torch.from_numpy(read_image(path))[None])
 
 
 def passes_alone(images: list[torch.Tensor], network: torch.nn.Module) -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         pairs = write_pairs(Path(folder), references=4, distorted_each=50)
         fast, plain = create_metrics(["lite"], runtime="openvino"), create_metrics(["lite"])
-        decoded = [read_image(path)[None] for pair in pairs[:: len(pairs) // 25] for path in pair]
+        decoded = [torch.from_numpy(read_image(path))[None] for pair in pairs[:: len(pairs) // 25] for path in pair]
         for metrics in (fast, plain):
             list(score_pairs(pairs[:20], metrics))
         two_passes(pairs[:2], alexnet), two_passes(pairs[:2], vgg16)

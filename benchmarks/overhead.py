@@ -83,7 +83,7 @@ def profile(folder: Path, metric: FeatureMetric, rows: int) -> None:
     """Print the time of each step of a row alone, and the voluntary context switches of a row in the engine."""
     pairs = open_list(write_list(folder, rows))
     paths = [pairs.paths(row) for row in pairs.rows()]
-    images = [read_image(distorted)[None] for _, distorted in paths[:FILES]]
+    images = [torch.from_numpy(read_image(distorted))[None] for _, distorted in paths[:FILES]]
     extractor = FeatureExtractor({"lite": metric}, with_layers=False, together=False, cache=None)
     features = [metric.extract_features(image) for image in images]
     reference = features_of(extractor, paths[0][0])

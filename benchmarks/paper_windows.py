@@ -29,7 +29,8 @@ AT_ONCE = (16, 6)  # windows in one call: with one caller, with several callers
 Pairs = list[tuple[Path, Path]]
 
 
-def windows_of(image: torch.Tensor) -> list[torch.Tensor]:
+def windows_of(path: Path) -> list[torch.Tensor]:
+    image = torch.from_numpy(read_image(path))
     grid = WindowGrid.over(image.shape[-2], image.shape[-1], 224, 200)
     return [grid.cut(image[None], (corner,)) for corner in grid.corners]
 
@@ -38,7 +39,7 @@ def windows_of(image: torch.Tensor) -> list[torch.Tensor]:
 def plain_loop(pairs: Pairs, metric: FullReferenceMetric) -> list[float]:
     scores = []
     for pair in pairs:
-        both = [windows_of(read_image(path)) for path in pair]
+        both = [windows_of(path) for path in pair]
         values = [metric(reference, distorted).item() for reference, distorted in zip(*both, strict=True)]
         scores.append(sum(values) / len(values))
     return scores
@@ -83,7 +84,7 @@ def main() -> None:
         openvinos = create_metrics(asked, weights=weights, runtime="openvino")
         lead = torches["paper:distance=l2"]
         files = list(dict.fromkeys(path for pair in pairs for path in pair))
-        windows = torch.cat([window for path in files for window in windows_of(read_image(path))])
+        windows = torch.cat([window for path in files for window in windows_of(path)])
         for metrics in (torches, openvinos):
             engine(pairs[:1], metrics)  # OpenVINO converts, torch chooses kernels
         fast = openvinos["paper:distance=l2"]

@@ -20,10 +20,10 @@ RGB16 = RNG.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
 def read(path: Path, **options) -> np.ndarray:
     """(H, W, 3) as an array."""
     image = read_image(path, **options)
-    assert image.dtype.is_floating_point
-    assert image.is_contiguous()
+    assert image.dtype == np.float32
+    assert image.flags.c_contiguous
     assert 0 <= image.min() <= image.max() <= 1
-    return image.permute(1, 2, 0).numpy()
+    return image.transpose(1, 2, 0)
 
 
 def write_png16(path: Path, samples: np.ndarray, chunks: dict[bytes, bytes] | None = None) -> Path:

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-import torch
 from PIL import Image
 
 from image_files import GREY8, RGB8, RGB16, RNG, exif, read, write_png16
 from innersight.errors import ArgumentError, ImageError
-from innersight.io.images import read_image, read_size
+from innersight.io.images import check_same_size, read_image, read_size
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
@@ -226,13 +225,11 @@ class TestArguments:
 
     @pytest.mark.parametrize(
         ("path", "got"),
-        [(None, "NoneType"), (5, "int"), (b"a.png", "bytes"), (RGB8, "ndarray"), (io.BytesIO(), "BytesIO")],
+        [(None, "NoneType"), (5, "int"), ([[0.5]], "list")],
     )
-    def test_what_is_not_a_path_is_refused_fault_46(self, path: object, got: str) -> None:
+    def test_what_is_no_image_is_refused_fault_46(self, path: object, got: str) -> None:
         for function in (read_image, read_size):
-            with pytest.raises(
-                ArgumentError, match=rf"^Argument `path` must be the path of a file .*, but got {got}\."
-            ):
+            with pytest.raises(ArgumentError, match=rf"^An image must be a path .*, but got {got}\. Convert it"):
                 function(path)
 
     @pytest.mark.parametrize("max_pixels", [None, 0, -1, 1e6, float("nan"), True, "100"])
@@ -262,18 +259,10 @@ class TestArguments:
         Image.new("RGBA", (2, 1), (9, 9, 9, 0)).save(path := tmp_path / "a.png")
         np.testing.assert_array_equal(read(path, background=tuple(np.float32([0, 0.5, 1])))[0, 0], [0, 0.5, 1])
 
-    @pytest.mark.parametrize("default", ["dtype", "device"])
-    def test_torchs_defaults_do_not_change_an_image_with_alpha_fault_27(self, tmp_path: Path, default: str) -> None:
+    def test_an_image_with_alpha_is_float32_for_any_background_fault_27(self, tmp_path: Path) -> None:
         Image.fromarray(np.dstack((RGB8, GREY8))).save(path := tmp_path / "a.png")
-        expected = read_image(path, background=(0.1, 0.2, 0.3))
-        before = torch.get_default_dtype()
-        try:
-            torch.set_default_dtype(torch.bfloat16 if default == "dtype" else before)
-            with torch.device("meta" if default == "device" else "cpu"):
-                found = read_image(path, background=(0.1, 0.2, 0.3))
-        finally:
-            torch.set_default_dtype(before)
-        assert torch.equal(found, expected)
+        assert read_image(path, background=(0.1, 0.2, 0.3)).dtype == np.float32
+        assert read_image(path, background=tuple(np.float64([0.1, 0.2, 0.3]))).dtype == np.float32
 
 
 class TestSize:
@@ -330,6 +319,14 @@ class TestSize:
         (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:12])
         for name in ("missing.png", ".", "empty.png", "text.png", "a.gif", "cut.png"):
             assert read_size(tmp_path / name) is None, name
+
+
+def test_images_of_two_sizes_are_named_with_their_sizes() -> None:
+    check_same_size((5, 7), (5, 7), ("a.png", "b.png"))
+    with pytest.raises(ImageError, match=r"'a\.png' is 7 x 5, 'b\.png' is 8 x 5 \(width x height\)"):
+        check_same_size((5, 7), (5, 8), ("a.png", Path("b.png")))
+    with pytest.raises(ImageError, match=r": the reference image is 7 x 5, the distorted image is 8 x 5 "):
+        check_same_size((5, 7), (5, 8), (RGB8, RGB8))
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif"])

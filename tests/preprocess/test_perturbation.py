@@ -29,9 +29,9 @@ def test_psnr_of_every_pair_at_hand_is_the_published_one(shared: Path) -> None:
     with (part / "opinions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 310
-    references = {row["reference"]: read_image(part / row["reference"]) for row in rows}
+    references = {row["reference"]: torch.from_numpy(read_image(part / row["reference"])) for row in rows}
     for row in rows:
-        reference, distorted = references[row["reference"]], read_image(part / row["distorted"])
+        reference, distorted = references[row["reference"]], torch.from_numpy(read_image(part / row["distorted"]))
         stem = Path(row["distorted"]).stem.lower()
         assert psnr(reference, distorted) == pytest.approx(said[""][stem], abs=0.002), stem
         for kind in ("tra", "sca", "rot"):

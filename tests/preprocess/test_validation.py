@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from innersight.errors import ArgumentError, ImageError
-from innersight.preprocess.validation import check_images, check_pair, check_same_size
+from innersight.errors import ArgumentError
+from innersight.preprocess.validation import check_images, check_pair
 
 HERE = {"dtype": torch.float32, "device": torch.device("cpu")}
 
@@ -142,8 +142,3 @@ def test_one_nan_among_good_values_is_seen() -> None:
 def test_nothing_is_broadcast() -> None:
     with pytest.raises(ArgumentError, match=r"the same shape, but got \(1, 3, 4, 4\) and \(2, 3, 4, 4\)"):
         check_pair(torch.rand(1, 3, 4, 4), torch.rand(2, 3, 4, 4), **HERE)
-
-
-def test_files_of_two_sizes_are_named_with_their_sizes() -> None:
-    with pytest.raises(ImageError, match=r"'a\.png' is 7 x 5, 'b\.png' is 8 x 5 \(width x height\)"):
-        check_same_size((5, 7), (5, 8), ("a.png", "b.png"))

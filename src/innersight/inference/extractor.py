@@ -15,11 +15,10 @@ import torch
 from innersight.errors import ImageError, InnersightError
 from innersight.inference.feature_cache import FeatureCache
 from innersight.inference.sources import sources_of
-from innersight.io.images import read_image
+from innersight.io.images import check_same_size, read_image
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.feature_batch import ViewFeatures
 from innersight.preprocess.perturbation import Perturbation
-from innersight.preprocess.validation import check_same_size
 
 _PROBE_SIZE = (384, 512)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from innersight.errors import ImageError
+from innersight.io.image_sources import capitalised
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -17,16 +17,19 @@ _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
 """The colour space of a valid profile for each mode of Pillow."""
 
 
-def to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Bytes:
-    """Convert an L, RGB or CMYK image to (H, W, 3) bytes, through its profile if it needs that."""
-    transform = find_transform(image.mode, profile, path) if profile else None
+def to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Bytes:
+    """Convert an L, RGB or CMYK image to (H, W, 3) bytes, through its profile if it needs that.
+
+    `name` is what an error calls the image.
+    """
+    transform = find_transform(image.mode, profile, name) if profile else None
     if transform is not None:
         image = transform.apply(image)
     values: Bytes = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     return values
 
 
-def find_transform(mode: str, profile: bytes, path: Path) -> ImageCms.ImageCmsTransform | None:
+def find_transform(mode: str, profile: bytes, name: str) -> ImageCms.ImageCmsTransform | None:
     """Return the transform from `profile` to sRGB, or None if the pixels need none.
 
     They need none if the profile is for another colour space than the pixels, which is invalid in PNG and JPEG. They
@@ -45,7 +48,9 @@ def find_transform(mode: str, profile: bytes, path: Path) -> ImageCms.ImageCmsTr
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError) as error:
-        raise ImageError(f"'{path}' has an ICC profile that cannot be used ({error}). Repair or remove it.") from error
+        raise ImageError(
+            f"{capitalised(name)} has an ICC profile that cannot be used ({error}). Repair or remove it."
+        ) from error
     if mode == "CMYK":
         return transform
     probe = _probe(mode)

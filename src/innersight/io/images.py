@@ -1,21 +1,21 @@
-"""Reading of image files into sRGB floats in [0, 1].
+"""Reading of images into sRGB floats in [0, 1].
 
-`docs/images.md` states how each kind of file is read. Each line there has its test in `tests/io`.
+`docs/images.md` states how each kind of image is read. Each line there has its test in `tests/io`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from innersight.errors import ArgumentError, ImageError
+from innersight.io.arrays import Floats, check_array_shape, split_array
 from innersight.io.colour_profiles import Bytes, to_srgb
-from innersight.io.sixteen_bit import Floats, has_16_bit_samples, png_depth, read_16_bit
+from innersight.io.image_sources import EncodedImage, ImageSource, capitalised, identify, source_name
+from innersight.io.sixteen_bit import has_16_bit_samples, png_depth, read_16_bit
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 """The file formats that are read, as Pillow names them."""
@@ -27,102 +27,85 @@ WHITE = (1.0, 1.0, 1.0)
 """Default background of transparent pixels."""
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
+_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _STRIP_OFFSETS, _TILE_OFFSETS, _SAMPLE_FORMAT = 273, 324, 339  # TIFF tags
 
 
 def read_image(
-    path: str | os.PathLike[str],
+    source: ImageSource,
     *,
     background: tuple[float, float, float] = WHITE,
     max_pixels: int = MAX_PIXELS,
-) -> torch.Tensor:
-    r"""Read a PNG, JPEG, BMP, WebP or TIFF file as sRGB.
+) -> Floats:
+    r"""Read an image as sRGB, from a file, from memory, or from an object of Pillow or numpy.
 
-    The EXIF or TIFF orientation is applied. An embedded ICC profile is converted to sRGB. Grey images and palettes get
-    three channels. 16-bit samples keep their precision. Transparent pixels are composited on `background`, in encoded
-    (not linear) values as browsers do: :math:`\alpha c + (1 - \alpha) b`.
+    Files are PNG, JPEG, BMP, WebP or TIFF. The EXIF or TIFF orientation is applied. An embedded ICC profile is
+    converted to sRGB. Grey images and palettes get three channels. 16-bit samples keep their precision. Transparent
+    pixels are composited on `background`, in encoded (not linear) values as browsers do:
+    :math:`\alpha c + (1 - \alpha) b`.
 
     Args:
-        path: Path of the file.
+        source: The path of a file (str or PathLike); its content as bytes; a binary file object, which is read from
+            its current position to its end; a PIL image; or an array of sRGB values, with the channels last: (H, W),
+            (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16, or float32 or float64 in [0, 1].
         background: Colour behind transparent pixels: three numbers in [0, 1], sRGB. Default: white.
-        max_pixels: Largest allowed number of pixels, an integer from 1. A larger image is refused before it is
-            decoded. Default: `MAX_PIXELS`.
+        max_pixels: Largest allowed number of pixels of a file or a PIL image, an integer from 1. A larger file is
+            refused before it is decoded. Default: `MAX_PIXELS`.
 
     Returns:
-        float32 tensor of shape (3, H, W) in [0, 1], on the CPU.
+        float32 array of shape (3, H, W) in [0, 1], C-contiguous. It shares no memory with `source`.
 
     Raises:
         ImageError: If the file is missing, empty, truncated, not an image, of another format, an animation, too
             large, or of a pixel type without a defined range (32-bit integers, floats, LAB).
-        ArgumentError: If `path` is not a path, `background` is not three numbers in [0, 1], or `max_pixels` is not an
-            integer from 1.
+        ArgumentError: If `source` is something else, an array has another shape, dtype or range, `background` is not
+            three numbers in [0, 1], or `max_pixels` is not an integer from 1.
 
     Example:
         >>> path = getfixture("tmp_path") / "glass.png"
         >>> Image.new("RGBA", (4, 2), (255, 0, 0, 128)).save(path)
-        >>> read_image(path)[:, 0, 0]  # half-transparent red on white
-        tensor([1.0000, 0.4980, 0.4980])
+        >>> read_image(path)[:, 0, 0].round(3).tolist()  # half-transparent red on white
+        [1.0, 0.498, 0.498]
+        >>> np.array_equal(read_image(path), read_image(path.read_bytes()))
+        True
     """
-    path = _check_path(path)
+    identified = identify(source)
     if not _is_colour(background):
         raise ArgumentError(f"Argument `background` must be three numbers in [0, 1] (R, G, B), but got {background!r}.")
     if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
         raise ArgumentError(
             f"Argument `max_pixels` must be an integer from 1, but got {max_pixels!r}. The default is {MAX_PIXELS}."
         )
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            _check_size_and_count(image, path, max_pixels)
-            if image.format == "TIFF":
-                _check_tiff(image, path)
-            colour: Floats | Bytes
-            colour, alpha = read_16_bit(image, path) if has_16_bit_samples(image, path) else _eight_bit(image, path)
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"No such file: '{path}'.") from None
-    except IsADirectoryError:
-        raise ImageError(f"'{path}' is a folder, not an image file.") from None
-    except PermissionError:
-        raise ImageError(f"This user may not read '{path}' (permission denied).") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"'{path}' is not an image in a supported format ({', '.join(FORMATS)}).") from None
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"'{path}' has more pixels than Pillow reads. It can be a decompression bomb. Crop the image, or raise "
-            "PIL.Image.MAX_IMAGE_PIXELS and `max_pixels` of innersight.read_image."
-        ) from None
-    except Exception as error:
-        # Errors of the operating system have a number. Decoders report damage by any type of error.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise ImageError(f"'{path}' cannot be read: {error.strerror}.") from None
-        raise ImageError(f"'{path}' cannot be decoded. It is damaged or truncated: {error}") from error
-    # The arrays can be read-only views, so they are copied. 8-bit samples are copied as bytes to save memory.
-    pixels = torch.from_numpy(np.array(colour.transpose(2, 0, 1), order="C"))
+    if isinstance(identified, EncodedImage):
+        colour, alpha = _decode(identified, max_pixels)
+    elif isinstance(identified, Image.Image):
+        colour, alpha = _convert(identified, max_pixels)
+    else:
+        colour, alpha = split_array(identified)
+    # The arrays can be read-only views of the source. 8-bit samples are copied as bytes to save memory.
+    pixels = np.array(colour.transpose(2, 0, 1), order="C")
     del colour
-    if pixels.dtype == torch.uint8:
-        pixels = pixels.float().div_(255)
+    floats = pixels if pixels.dtype == np.float32 else np.divide(pixels, np.float32(255), dtype=np.float32)
     if alpha is not None:
-        opacity = torch.from_numpy(np.array(alpha.transpose(2, 0, 1), order="C"))
-        # The type and the device are given, so that torch's defaults do not change the colour.
-        colour_behind = torch.tensor([float(value) for value in background], dtype=torch.float32, device="cpu")
-        pixels = opacity * pixels + (1 - opacity) * colour_behind.view(3, 1, 1)
-    return pixels
+        opacity = np.array(alpha.transpose(2, 0, 1), order="C")
+        floats = opacity * floats + (1 - opacity) * np.array(background, dtype=np.float32).reshape(3, 1, 1)
+    return floats
 
 
-def read_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Read the size of an image from the head of its file, without decoding it.
+def read_size(source: ImageSource) -> tuple[int, int] | None:
+    """Return the size of an image, without decoding it.
 
     Args:
-        path: Path of the file.
+        source: Anything that `read_image` takes. The position of a file object is not changed.
 
     Returns:
-        (height, width) as stored, or None if the head cannot be read. `read_image` then raises an error with the
-        reason. An orientation in the file can swap height and width. It is not applied here, since a PNG file can hold
-        it at its end.
+        (height, width) as stored, or None if it is unknown: if the head of a file cannot be read, or a file object
+        cannot return to its position. `read_image` then raises an error with the reason, if there is one. An
+        orientation in the file can swap height and width. It is not applied here, since a PNG file can hold it at its
+        end.
 
     Raises:
-        ArgumentError: If `path` is not a path.
+        ArgumentError: If `source` is not an image, or an array has a shape that an image cannot have.
 
     Example:
         >>> path = getfixture("tmp_path") / "wide.png"
@@ -130,32 +113,59 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
         >>> read_size(path)
         (20, 40)
     """
+    position: int | None = None
+    file: Any = source if hasattr(source, "read") else None
+    if file is not None:
+        try:
+            position = file.tell()
+        except (OSError, ValueError, AttributeError):
+            return None
     try:
-        with Image.open(_check_path(path), formats=FORMATS) as image:
+        identified = identify(source)
+        if isinstance(identified, np.ndarray):
+            check_array_shape(identified)
+            return int(identified.shape[0]), int(identified.shape[1])
+        if isinstance(identified, Image.Image):
+            return identified.height, identified.width
+        with Image.open(identified.pillow_source(), formats=FORMATS) as image:
             return image.height, image.width
     except ArgumentError:
         raise
     except Exception:  # noqa: BLE001 - decoders report damage by any type of error
         return None
+    finally:
+        if position is not None:
+            file.seek(position)
 
 
-def _check_path(path: object) -> Path:
-    """Return a path that the operating system accepts, or raise an error."""
-    text = os.fspath(path) if isinstance(path, os.PathLike) else path
-    if not isinstance(text, str):
-        raise ArgumentError(
-            f"Argument `path` must be the path of a file (str or pathlib.Path), but got {type(text).__name__}. "
-            "A metric takes images that are in memory as tensors of shape (N, 3, H, W)."
+def check_same_size(
+    reference: tuple[int, int], distorted: tuple[int, int], sources: tuple[ImageSource, ImageSource]
+) -> None:
+    """Check that two images have one size.
+
+    Args:
+        reference: (height, width).
+        distorted: (height, width).
+        sources: What the two images were read from, for the error message.
+
+    Raises:
+        ImageError: If the sizes differ.
+
+    Example:
+        >>> check_same_size((5, 7), (5, 8), ("a.png", "b.png"))
+        Traceback (most recent call last):
+        innersight.errors.ImageError: The images differ in size: 'a.png' is 7 x 5, 'b.png' is 8 x 5 (width x height).
+        Resize or crop them to one size first.
+    """
+    if reference != distorted:
+        (h, w), (k, v) = reference, distorted
+        first, second = (source_name(source) for source in sources)
+        if first == second:  # two arrays have one name
+            first, second = "the reference image", "the distorted image"
+        raise ImageError(
+            f"The images differ in size: {first} is {w} x {h}, {second} is {v} x {k} (width x height). "
+            "Resize or crop them to one size first."
         )
-    if text.startswith(("http://", "https://")):
-        raise ImageError(f"'{text}' is a web address. Download the file, and pass the path of the copy.")
-    try:
-        valid = b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:
-        valid = False
-    if not valid:
-        raise ImageError(f"{text!r} is not a valid file name.")
-    return Path(text)
 
 
 def _is_colour(background: object) -> bool:
@@ -164,39 +174,108 @@ def _is_colour(background: object) -> bool:
     return all(isinstance(value, (int, float, np.floating)) and 0 <= value <= 1 for value in background)
 
 
-def _check_size_and_count(image: Image.Image, path: Path, max_pixels: int) -> None:
+def _decode(file: EncodedImage, max_pixels: int) -> tuple[Floats | Bytes, Floats | None]:
+    """Decode a file: (H, W, 3) colour, and (H, W, 1) alpha or None."""
+    try:
+        with Image.open(file.pillow_source(), formats=FORMATS) as image:
+            _check_pixels(image, file.name, max_pixels)
+            _check_count(image, file.name)
+            if image.format == "TIFF":
+                _check_tiff(image, file.name)
+            if has_16_bit_samples(image, file):
+                return read_16_bit(image, file)
+            if image.mode == "L" and "transparency" in image.info and (depth := png_depth(image, file)) in (2, 4):
+                # Pillow compares the 2-bit or 4-bit key with samples that it has scaled to 8 bits, and finds no match.
+                raise ImageError(
+                    f"{file.subject} is a {depth}-bit PNG with a transparent grey (tRNS). Save it with 8 bits."
+                )
+            return _eight_bit(image, file.name)
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"No such file: {file.name}.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{file.subject} is a folder, not an image file.") from None
+    except PermissionError:
+        raise ImageError(f"This user may not read {file.name} (permission denied).") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{file.subject} is not an image in a supported format ({', '.join(FORMATS)}).") from None
+    except Image.DecompressionBombError:
+        raise ImageError(
+            f"{file.subject} has more pixels than Pillow reads. It can be a decompression bomb. Crop the image, or "
+            "raise PIL.Image.MAX_IMAGE_PIXELS and `max_pixels` of innersight.read_image."
+        ) from None
+    except Exception as error:
+        # Errors of the operating system have a number. Decoders report damage by any type of error.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"{file.subject} cannot be read: {error.strerror}.") from None
+        raise ImageError(f"{file.subject} cannot be decoded. It is damaged or truncated: {error}") from error
+
+
+def _convert(image: Image.Image, max_pixels: int) -> tuple[Floats | Bytes, Floats | None]:
+    """Convert an image that Pillow has opened or made: (H, W, 3) colour, and (H, W, 1) alpha or None."""
+    name = source_name(image)
+    if 0 in image.size:
+        raise ImageError(f"{capitalised(name)} has no pixels. Pass an image of at least 1 x 1.")
+    _check_pixels(image, name, max_pixels)
+    _check_depth(image, name)
+    try:
+        if image.mode in _SIXTEEN_BIT_MODES:
+            return split_array(np.asarray(ImageOps.exif_transpose(image), dtype=np.uint16))
+        return _eight_bit(image, name)
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow decodes an opened image here
+        raise ImageError(
+            f"{capitalised(name)} cannot be decoded. It is damaged, truncated or closed: {error}"
+        ) from error
+
+
+def _check_pixels(image: Image.Image, name: str, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise ImageError(
-            f"'{path}' has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}. It can be a "
-            "decompression bomb. Crop the image, or raise `max_pixels` of innersight.read_image and score the tensors."
+            f"{capitalised(name)} has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}. It "
+            "can be a decompression bomb. Crop the image, or raise `max_pixels` of innersight.read_image and score the "
+            "array."
         )
+
+
+def _check_count(image: Image.Image, name: str) -> None:
     frames = getattr(image, "n_frames", 1)
     # In the multi-picture JPEG (MPO) of a camera the photograph is the first image. Previews and gain maps follow it.
     if frames > 1 and image.format != "MPO":
-        raise ImageError(f"'{path}' has {frames} images, but a score needs one. Extract one frame or page.")
+        raise ImageError(f"{capitalised(name)} has {frames} images, but a score needs one. Extract one frame or page.")
 
 
-def _check_tiff(image: Image.Image, path: Path) -> None:
+def _check_depth(image: Image.Image, name: str) -> None:
+    """Refuse an opened image whose 16-bit colours Pillow cuts to 8 bits. The raw mode is known until it is decoded."""
+    tiles = getattr(image, "tile", None) or ()
+    modes = [part for tile in tiles for part in (tile[3] if isinstance(tile[3], tuple) else (tile[3],))]
+    if image.mode not in _SIXTEEN_BIT_MODES and any(isinstance(part, str) and ";16" in part for part in modes):
+        raise ImageError(
+            f"{capitalised(name)} is a file with 16 bits per sample, which Pillow cuts to 8. Pass the path or the "
+            "bytes of the file, which keep their precision."
+        )
+
+
+def _check_tiff(image: Image.Image, name: str) -> None:
     tags = image.tag_v2  # type: ignore[attr-defined]
     if not set(tags.get(_SAMPLE_FORMAT, (1,))) <= {1, 4} and image.mode != "F":  # 1: unsigned, 4: undefined
-        raise _undefined_range(path, "signed or float samples")
+        raise _undefined_range(name, "signed or float samples")
     if 0 in (*tags.get(_STRIP_OFFSETS, ()), *tags.get(_TILE_OFFSETS, ())):
-        raise ImageError(f"'{path}' is damaged. Some of its pixels are not in the file.")
+        raise ImageError(f"{capitalised(name)} is damaged. Some of its pixels are not in the file.")
 
 
-def _undefined_range(path: Path, what: str) -> ImageError:
+def _undefined_range(name: str, what: str) -> ImageError:
     return ImageError(
-        f"'{path}' has {what}, which have no defined range. "
+        f"{capitalised(name)} has {what}, which have no defined range. "
         "Save it as grey, RGB or CMYK with 8 or 16 unsigned bits per channel."
     )
 
 
-def _eight_bit(image: Image.Image, path: Path) -> tuple[Bytes, Floats | None]:
+def _eight_bit(image: Image.Image, name: str) -> tuple[Bytes, Floats | None]:
     if image.mode not in _EIGHT_BIT_MODES:
-        raise _undefined_range(path, f"pixels of type {image.mode!r}")
-    if image.mode == "L" and "transparency" in image.info and (depth := png_depth(image, path)) in (2, 4):
-        # Pillow compares the 2-bit or 4-bit key with samples that it has scaled to 8 bits, and finds no match.
-        raise ImageError(f"'{path}' is a {depth}-bit PNG with a transparent grey (tRNS). Save it with 8 bits.")
+        raise _undefined_range(name, f"pixels of type {image.mode!r}")
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
     alpha = None
@@ -207,4 +286,4 @@ def _eight_bit(image: Image.Image, path: Path) -> tuple[Bytes, Floats | None]:
         image = image.convert(image.mode.upper())
     if image.mode not in ("CMYK", "RGB"):
         image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-    return to_srgb(image, profile, path), alpha
+    return to_srgb(image, profile, name), alpha

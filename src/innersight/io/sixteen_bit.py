@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from innersight.errors import ImageError
 from innersight.io.colour_profiles import Bytes, find_transform, to_srgb
+from innersight.io.image_sources import EncodedImage
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,32 +26,32 @@ _ORIENTATIONS = {
 }
 
 
-def png_depth(image: Image.Image, path: Path) -> int:
+def png_depth(image: Image.Image, file: EncodedImage) -> int:
     """Return the bits per sample of a PNG file, or 0 for another format."""
     if image.format != "PNG":
         return 0
-    with path.open("rb") as file:
-        return file.read(25)[24]  # the bit depth in IHDR
+    with file.open() as stream:
+        return stream.read(25)[24]  # the bit depth in IHDR
 
 
-def has_16_bit_samples(image: Image.Image, path: Path) -> bool:
+def has_16_bit_samples(image: Image.Image, file: EncodedImage) -> bool:
     """Return whether an image has 16 bits per sample."""
     if image.format == "TIFF":
         return 16 in image.tag_v2.get(_BITS_PER_SAMPLE, (1,))  # type: ignore[attr-defined]
-    return png_depth(image, path) == 16
+    return png_depth(image, file) == 16
 
 
-def read_16_bit(image: Image.Image, path: Path) -> tuple[Floats | Bytes, Floats | None]:
+def read_16_bit(image: Image.Image, file: EncodedImage) -> tuple[Floats | Bytes, Floats | None]:
     """Read an image that Pillow would reduce to 8 bits: (H, W, 3) colour, and (H, W, 1) alpha or None."""
     profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1)
     if image.format == "PNG":
         if "transparency" in image.info:
             raise ImageError(
-                f"'{path}' is a 16-bit PNG with a transparent colour (tRNS). Save it with an alpha channel."
+                f"{file.subject} is a 16-bit PNG with a transparent colour (tRNS). Save it with an alpha channel."
             )
-        samples = _decode_png(path)
+        samples = _decode_png(file)
     else:
-        samples = _decode_tiff(path)
+        samples = _decode_tiff(file)
     swap, upside_down, mirrored = _ORIENTATIONS.get(orientation, _ORIENTATIONS[1])
     if swap:
         samples = samples.swapaxes(0, 1)
@@ -64,29 +63,32 @@ def read_16_bit(image: Image.Image, path: Path) -> tuple[Floats | Bytes, Floats 
     if profile is not None:
         # Pillow gives LittleCMS 8 bits. Only a profile that is not sRGB needs it, so sRGB keeps its precision.
         eight = Image.fromarray((colour * 255).round().astype(np.uint8).squeeze(2 if colour.shape[2] == 1 else ()))
-        if find_transform(eight.mode, profile, path) is not None:
-            return to_srgb(eight, profile, path), alpha
+        if find_transform(eight.mode, profile, file.name) is not None:
+            return to_srgb(eight, profile, file.name), alpha
     return np.broadcast_to(colour, (*colour.shape[:2], 3)), alpha
 
 
-def _decode_png(path: Path) -> npt.NDArray[np.uint16]:
+def _decode_png(file: EncodedImage) -> npt.NDArray[np.uint16]:
     import imagecodecs
 
-    samples: npt.NDArray[np.uint16] = imagecodecs.png_decode(path.read_bytes())
+    with file.open() as stream:
+        samples: npt.NDArray[np.uint16] = imagecodecs.png_decode(stream.read())
     return samples[..., None] if samples.ndim == 2 else samples
 
 
-def _decode_tiff(path: Path) -> npt.NDArray[np.uint16]:
+def _decode_tiff(file: EncodedImage) -> npt.NDArray[np.uint16]:
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+    with file.open() as stream, tifffile.TiffFile(stream) as tiff:
+        page = tiff.pages[0]
         photometric, axes = page.photometric.name, page.axes
         if photometric not in ("MINISBLACK", "RGB") or axes not in ("YX", "YXS", "SYX"):
-            raise ImageError(f"'{path}' is a 16-bit TIFF with {photometric} pixels ({axes}). Save it as grey or RGB.")
+            raise ImageError(
+                f"{file.subject} is a 16-bit TIFF with {photometric} pixels ({axes}). Save it as grey or RGB."
+            )
         extra = tuple(page.extrasamples)
         if 1 in extra:
-            raise ImageError(f"'{path}' is a 16-bit TIFF with premultiplied alpha. Save it with plain alpha.")
+            raise ImageError(f"{file.subject} is a 16-bit TIFF with premultiplied alpha. Save it with plain alpha.")
         samples: npt.NDArray[np.uint16] = page.asarray()
     samples = {"YX": samples[..., None], "YXS": samples, "SYX": samples.transpose(*range(1, samples.ndim), 0)}[axes]
     colours = 3 if photometric == "RGB" else 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from innersight.errors import ArgumentError, ImageError
+from innersight.errors import ArgumentError
 
 _ROUNDING = 1e-4
 """Tolerance of the range [0, 1]. Rounding in a resize or a decoder can leave values slightly outside."""
@@ -45,7 +45,7 @@ def _check_form(name: str, images: torch.Tensor, dtype: torch.dtype, device: tor
     if not isinstance(images, torch.Tensor):
         raise ArgumentError(
             f"Argument `{name}` must be a torch.Tensor of shape (N, 3, H, W), but got {type(images).__name__}. "
-            "innersight.read_image reads a file into a tensor of shape (3, H, W)."
+            "torch.from_numpy(innersight.read_image(path))[None] reads a file into one."
         )
     _check_layout(name, images, device)
     shape = tuple(images.shape)
@@ -162,22 +162,3 @@ def check_pair(
         )
     if check_range:
         _check_range({"reference": reference, "distorted": distorted})
-
-
-def check_same_size(reference: tuple[int, int], distorted: tuple[int, int], names: tuple[str, str]) -> None:
-    """Check that two images read from files have one size.
-
-    Args:
-        reference: (height, width).
-        distorted: (height, width).
-        names: Names of the two files, for the error message.
-
-    Raises:
-        ImageError: If the sizes differ.
-    """
-    if reference != distorted:
-        (h, w), (k, v) = reference, distorted
-        raise ImageError(
-            f"The images differ in size: '{names[0]}' is {w} x {h}, '{names[1]}' is {v} x {k} (width x height). "
-            "Resize or crop them to one size first."
-        )

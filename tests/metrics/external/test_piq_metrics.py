@@ -155,7 +155,7 @@ def test_the_engine_scores_files_as_piq_scores_their_images(tmp_path: Path) -> N
         Image.fromarray((image[0] * 255).round().byte().permute(1, 2, 0).numpy()).save(tmp_path / file)
     metrics = {name: create(name) for name in ("ssim", "gmsd")}
     (result,) = innersight.score_pairs([(tmp_path / "r.png", tmp_path / "d.png")], metrics)
-    r, d = (innersight.read_image(tmp_path / file)[None] for file in ("r.png", "d.png"))
+    r, d = (torch.from_numpy(innersight.read_image(tmp_path / file))[None] for file in ("r.png", "d.png"))
     assert result.scores["ssim"] == pytest.approx(piq.ssim(d, r).item(), abs=1e-6)
     assert result.scores["gmsd"] == pytest.approx(piq.gmsd(d, r).item(), abs=1e-6)
 
