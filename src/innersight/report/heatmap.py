@@ -6,10 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from innersight.errors import ArgumentError
+
+Floats = npt.NDArray[np.float32]
 
 _DARK, _MIDDLE, _BRIGHT = "#000004", "#bc3754", "#fcffa4"
 """Three colours of the colormap inferno of matplotlib. Their lightness increases, so the map is readable in grey."""
@@ -18,12 +21,12 @@ _IMAGE_SHARE = 0.35
 """Share of the grey image in the heatmap."""
 
 
-def draw_heatmap(values: torch.Tensor, image: torch.Tensor, top: float | None = None) -> Image.Image:
+def draw_heatmap(values: Floats, image: Floats, top: float | None = None) -> Image.Image:
     """Draw a map of differences over the grey image. 0 is black and the largest value is bright yellow.
 
     Args:
-        values: (H, W) map, from 0, on the CPU.
-        image: (3, H, W) distorted image in [0, 1], on the CPU.
+        values: (H, W) map, float32 from 0.
+        image: (3, H, W) distorted image, float32 in [0, 1], as `innersight.read_image` returns it.
         top: The value that is drawn brightest. The same value makes several maps comparable. Default: the maximum of
             `values`.
 
@@ -34,18 +37,18 @@ def draw_heatmap(values: torch.Tensor, image: torch.Tensor, top: float | None = 
         ArgumentError: If the sizes differ, or `top` is not above 0.
 
     Example:
-        >>> draw_heatmap(torch.eye(4), torch.zeros(3, 4, 4)).size
+        >>> draw_heatmap(np.eye(4, dtype=np.float32), np.zeros((3, 4, 4), dtype=np.float32)).size
         (4, 4)
     """
     if values.shape != image.shape[-2:]:
         raise ArgumentError(
-            f"Argument `values` must have the size of the image, {tuple(image.shape[-2:])}, but got "
-            f"{tuple(values.shape)}. Use the map of this image."
+            f"Argument `values` must have the size of the image, {image.shape[-2:]}, but got "
+            f"{values.shape}. Use the map of this image."
         )
     if top is not None and not top > 0:
         raise ArgumentError(f"Argument `top` must be above 0, but got {top}. Use None for the maximum of the map.")
-    peak = values.max().item() if top is None else top
-    share = (values / peak).clamp(0, 1) if peak > 0 else torch.zeros_like(values)
+    peak = float(values.max()) if top is None else top
+    share = (values / peak).clip(0, 1) if peak > 0 else np.zeros_like(values)
     colours = ImageOps.colorize(_grey(share), black=_DARK, mid=_MIDDLE, white=_BRIGHT)
     return Image.blend(colours, _grey(image.mean(0)).convert("RGB"), _IMAGE_SHARE)
 
@@ -77,5 +80,5 @@ def check_destination(path: Path, inputs: Sequence[Path]) -> None:
         raise ArgumentError(f"This user may not write the map to '{path}' (permission denied). Use another folder.")
 
 
-def _grey(values: torch.Tensor) -> Image.Image:
-    return Image.fromarray((values * 255).round().to(torch.uint8).numpy())
+def _grey(values: Floats) -> Image.Image:
+    return Image.fromarray((values * 255).round().astype(np.uint8))
