@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from innersight.distances.channel_moments import ORDERS, channel_moments
@@ -74,6 +74,7 @@ EVERY = pytest.mark.parametrize(("function", "shape"), [pytest.param(f, s, id=n)
 @EVERY
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, EXPONENTS, KINDS)
+@example(0, [-32, None, None, None, None, 11, None, None], "other")  # powers of order 8 are close to underflow
 def test_the_gradient_is_finite_fault_25(
     function: Distance, shape: tuple[int, ...], seed: int, exponents: list[int | None], kind: str
 ) -> None:

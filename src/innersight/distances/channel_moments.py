@@ -65,11 +65,11 @@ def _moments(
 ) -> torch.Tensor:
     """Compute the roots of the moments in a unit, (N, channels). `peak` is the largest value of each channel."""
     # In the common unit the powers of a weak channel underflow, and the slope of their root is infinite. A channel
-    # weaker than `_WEAK` is scaled up, so that its largest value is `_WEAK`. The others keep the common unit. The lower
-    # bounds prevent a division by zero.
-    tiny = torch.finfo(centred.dtype).tiny
-    scale = ((peak / unit).clamp(max=_WEAK) / _WEAK).clamp(min=tiny)
-    powers = centred / (unit * scale).clamp(min=tiny)
+    # weaker than `_WEAK` is scaled up, so that its largest value is `_WEAK`. The others keep the common unit. A channel
+    # that is too weak to be scaled up in this dtype is divided by infinity: its moment and its gradient are 0.
+    share = peak / unit
+    scale = share.clamp(max=_WEAK) / _WEAK
+    powers = centred / torch.where(share < torch.finfo(centred.dtype).tiny, torch.inf, unit * scale)
     for _ in range(order.bit_length() - 1):
         powers = powers.square()
     return safe_pow(powers.mean(over), 1 / order) * scale.squeeze(over)
