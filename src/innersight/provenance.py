@@ -7,8 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 from innersight._version import __version__
 
-_DECIDING = ("torch", "torchvision", "timm", "Pillow", "imagecodecs", "tifffile")
-"""Distributions that run the networks and decode the images."""
+TORCH = ("torch", "torchvision", "timm")
+"""Distributions that run the networks of metrics of torch."""
+
+ONNX = ("onnxruntime",)
+"""Distributions that run bundles."""
+
+_DECODERS = ("Pillow", "imagecodecs", "tifffile")
+"""Distributions that decode the images."""
 
 
 def version_of(distribution: str) -> str:
@@ -28,15 +34,18 @@ def version_of(distribution: str) -> str:
 
 
 @cache
-def _versions() -> tuple[tuple[str, str], ...]:
-    return (("innersight", __version__), *((name, version_of(name)) for name in _DECIDING))
+def _versions(runtime: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return (("innersight", __version__), *((name, version_of(name)) for name in (*runtime, *_DECODERS)))
 
 
-def versions() -> dict[str, str]:
+def versions(runtime: tuple[str, ...]) -> dict[str, str]:
     """Return the version of each distribution that decides a score.
 
+    Args:
+        runtime: The distributions that run the network: `TORCH` or `ONNX`.
+
     Example:
-        >>> list(versions())
-        ['innersight', 'torch', 'torchvision', 'timm', 'Pillow', 'imagecodecs', 'tifffile']
+        >>> list(versions(ONNX))
+        ['innersight', 'onnxruntime', 'Pillow', 'imagecodecs', 'tifffile']
     """
-    return dict(_versions())
+    return dict(_versions(runtime))

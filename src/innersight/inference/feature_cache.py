@@ -12,15 +12,18 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import safetensors
-import safetensors.torch
-import torch
-from safetensors.torch import save_file
+import safetensors.numpy
+from safetensors.numpy import save_file
 
 from innersight.errors import ArgumentError, first_line
-from innersight.metrics.feature_batch import ViewFeatures
-from innersight.provenance import versions
+from innersight.provenance import ONNX, TORCH, versions
+
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 _NAME = re.compile(r"[0-9a-f]{64}\.safetensors")
 _PARTIAL = re.compile(r"[0-9a-f]{64}\.\d+-\d+\.partial")
@@ -66,56 +69,46 @@ class FeatureCache:
         Returns:
             A SHA-256, hexadecimal.
         """
-        made = [versions(), extraction]
+        made = [versions((*TORCH, *ONNX)), extraction]
         return hashlib.sha256(hashlib.sha256(content).digest() + json.dumps(made).encode()).hexdigest()
 
-    def load(self, key: str) -> tuple[ViewFeatures, dict[str, str]] | None:
-        """Return the features and facts that were saved under a key; None if there are none, or the file is damaged."""
+    def load(self, key: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]] | None:
+        """Return the arrays and facts that were saved under a key; None if there are none, or the file is damaged."""
         path = self._path(key)
         try:
             content = self._content(path)
-            tensors = safetensors.torch.load(content)
+            arrays = safetensors.numpy.load(content)
             head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
             said: dict[str, str] = head["__metadata__"]
-            if said.pop("checksum") != _checksum(key, tensors, said):
+            if said.pop("checksum") != _checksum(key, arrays, said):
                 return None
-            saved = json.loads(said["features"])
-            # safetensors sorts tensors; their order is part of the features.
-            ordered = {name: tensors[name] for name in saved["tensors"]}
-            grid = tuple(saved["grid"]) if saved["grid"] else None
-            features = ViewFeatures(saved["kind"], ordered, grid, 1, tuple(saved["size"]), saved["extractor_id"])
+            # safetensors sorts arrays; their order is part of the features.
+            ordered = {name: arrays[name] for name in json.loads(said.pop("order"))}
         except Exception:  # noqa: BLE001 - a damaged file raises any error; the features are then computed again
             return None
         with suppress(OSError):  # another user's file can be readable but not writable
             os.utime(path)
-        return features, said
+        return ordered, said
 
-    def save(self, key: str, features: ViewFeatures, facts: dict[str, str]) -> None:
+    def save(self, key: str, arrays: Arrays, facts: Mapping[str, str]) -> None:
         """Save the features of one image.
 
         Features larger than the limit are not saved. Nothing is saved where a folder has the file's name.
 
         Args:
             key: Their key.
-            features: Of one image.
-            facts: Further texts by name, which `load` returns.
+            arrays: The features.
+            facts: Further texts by name, which `load` returns; not `checksum` and `order`.
 
         Raises:
             ArgumentError: If the folder cannot be written to, or its disk is full.
         """
         path = self._path(key)
-        if features.nbytes > self.limit * _KEPT_SHARE:
+        if sum(array.nbytes for array in arrays.values()) > self.limit * _KEPT_SHARE:
             return
-        tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in features.tensors.items()}
-        saved = {
-            "kind": features.kind,
-            "tensors": list(tensors),
-            "grid": features.grid,
-            "size": features.size,
-            "extractor_id": features.extractor_id,
-        }
+        tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
-        said = {name: fact for name, fact in facts.items() if name != "checksum"} | {"features": json.dumps(saved)}
+        said = {**facts, "order": json.dumps(list(tensors))}
         try:
             if path.is_dir():
                 return
@@ -166,12 +159,12 @@ class FeatureCache:
         return self.folder / f"{key}.safetensors"
 
 
-def _checksum(key: str, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, str]) -> str:
-    named = sorted(tensors.items())
-    shapes = [(name, str(tensor.dtype), list(tensor.shape)) for name, tensor in named]
+def _checksum(key: str, arrays: Arrays, facts: Mapping[str, str]) -> str:
+    named = sorted(arrays.items())
+    shapes = [(name, str(array.dtype), list(array.shape)) for name, array in named]
     digest = hashlib.sha256(json.dumps([key, shapes, sorted(facts.items())]).encode())
-    for _, tensor in named:
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    for _, array in named:
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

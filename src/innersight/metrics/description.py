@@ -10,7 +10,7 @@ from innersight.metrics.config import MetricConfig
 from innersight.metrics.terms.base import type_of
 from innersight.metrics.view_comparison import ViewComparison
 from innersight.metrics.view_extractor import ViewExtractor
-from innersight.provenance import versions
+from innersight.provenance import TORCH, versions
 
 
 def describe(config: MetricConfig, comparisons: Sequence[ViewComparison]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def describe(config: MetricConfig, comparisons: Sequence[ViewComparison]) -> dic
     """
     return {
         "name": config.name,
-        "versions": versions(),
+        "versions": versions(TORCH),
         "scale": config.scale,
         "reduce": config.reduce,
         "views": {comparison.extractor.view.name: _describe_view(comparison.extractor) for comparison in comparisons},

@@ -16,7 +16,7 @@ from innersight.errors import ArgumentError, ImageError, WeightsError, first_lin
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.external.registry import METRICS, MetricEntry
 from innersight.preprocess.validation import check_pair
-from innersight.provenance import version_of, versions
+from innersight.provenance import TORCH, version_of, versions
 
 
 class PiqMetric(FullReferenceMetric):
@@ -121,7 +121,7 @@ class PiqMetric(FullReferenceMetric):
         """Return everything that decides a score, in JSON types."""
         return {
             "name": self.name,
-            "versions": {**versions(), "piq": version_of("piq")},
+            "versions": {**versions(TORCH), "piq": version_of("piq")},
             "library": self.runtime_name,
             "function": self._function,
             "higher_is_better": self.higher_is_better,
