@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 
 from innersight import FeatureMetric, create_metrics, read_image, score_pairs
 from innersight.metrics.base import FullReferenceMetric
-from innersight.preprocess.windows import WindowGrid
+from innersight.preprocess.input_policy import WindowGrid
+from innersight.preprocess.windows import cut_windows
 
 DISTANCES = ("l2", "cos", "skld", "jsd", "wsd")
 AT_ONCE = (16, 6)  # windows in one call: with one caller, with several callers
@@ -32,7 +33,7 @@ Pairs = list[tuple[Path, Path]]
 def windows_of(path: Path) -> list[torch.Tensor]:
     image = torch.from_numpy(read_image(path))
     grid = WindowGrid.over(image.shape[-2], image.shape[-1], 224, 200)
-    return [grid.cut(image[None], (corner,)) for corner in grid.corners]
+    return [cut_windows(image[None], [corner], grid.window) for corner in grid.corners]
 
 
 @torch.inference_mode()

@@ -35,8 +35,8 @@ from innersight.metrics.terms.channel_moments import ChannelMoments
 from innersight.metrics.terms.chroma_range import ChromaRange
 from innersight.metrics.terms.feature_distance import FeatureDistance
 from innersight.metrics.terms.thumbnail import ThumbnailDistance
+from innersight.preprocess.input_policy import fit_short_side
 from innersight.preprocess.perturbation import Perturbation
-from innersight.preprocess.resize import fit_short_side
 
 Choice: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """An alternative: features of one layer of two images to one number, 0 for equal features."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import piq  # noqa: F401 - the fixture `mode` replaces functions of its modules
 import pytest
 import torch
@@ -23,9 +24,10 @@ import innersight
 from innersight import FeatureMetric
 from innersight.backbones.features import Backbone, load_backbone
 from innersight.errors import ArgumentError
-from innersight.inference.extractor import FeatureExtractor, ImageFeatures
-from innersight.inference.sources import sources_of
+from innersight.inference.extractor import FeatureExtractor, FileFeatures
+from innersight.inference.sources import SharedSources
 from innersight.metrics.external.registry import METRICS
+from scores_by_hand import backends_of
 
 CUDA = torch.device("cuda:0")
 UNTRAINED = [name for name in METRICS if name not in ("lpips", "dists")]
@@ -323,16 +325,16 @@ class TestEngine:
         return innersight.create_metrics(["lite", "lite:layers=0,1", "ssim", "psnr"], device="cuda")
 
     def test_images_go_to_the_device_of_their_source(self, metrics: dict[str, Any]) -> None:
-        sources, _ = sources_of(metrics)
+        sources = SharedSources(backends_of(metrics)).sources
         assert len(sources) == 2  # the view of both `lite`, and the pixels
         for key, source in sources.items():
             assert key.endswith(" on cuda:0")
             assert source.device == CUDA
-            assert source.batch([torch.rand(3, 8, 8), torch.rand(3, 8, 8)]).device == CUDA
+            assert source.batch([np.zeros((3, 8, 8), dtype=np.float32)] * 2).device == CUDA
 
     def test_metrics_on_two_devices_do_not_share_features(self, mode: FakeTensorMode) -> None:
         made = {"gpu": innersight.create_metric("psnr", device="cuda"), "cpu": innersight.create_metric("psnr")}
-        sources, _ = sources_of(made)
+        sources = SharedSources(backends_of(made)).sources
         assert {source.device.type for source in sources.values()} == {"cuda", "cpu"}
 
     @pytest.mark.parametrize("in_parts", [False, True])
@@ -342,10 +344,10 @@ class TestEngine:
         read: list[torch.device] = []
         monkeypatch.setattr(torch.Tensor, "item", lambda tensor: read.append(tensor.device) or 0.5)
         monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: [0.5] * tensor.numel())
-        engine = FeatureExtractor(metrics, with_layers=True, together=False, cache=None)
+        engine = FeatureExtractor(backends_of(metrics), with_layers=True, together=False, cache=None)
         engine.warm_up(None)
         assert engine.feature_bytes(90, 100) > 3 * 90 * 100 * 4
-        found = [image for image in engine.extract(paths, in_parts=in_parts) if isinstance(image, ImageFeatures)]
+        found = [image for image in engine.extract(paths, in_parts=in_parts) if isinstance(image, FileFeatures)]
         assert len(found) == 2
         for image in found:
             tensors = [tensor for view in image.features.values() for tensor in view.tensors.values()]

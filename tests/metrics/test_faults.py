@@ -18,7 +18,7 @@ from innersight.errors import ArgumentError
 from innersight.metrics.factory import find_device
 from innersight.metrics.feature_batch import ViewFeatures
 from innersight.metrics.values import parse_layers, parse_number
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 from innersight.runtimes.openvino import OpenVINO
 from standins import noisy
 

@@ -18,7 +18,7 @@ from innersight.metrics.terms.chroma_range import ChromaRange
 from innersight.metrics.terms.feature_distance import FeatureDistance
 from innersight.metrics.terms.thumbnail import ThumbnailDistance
 from innersight.metrics.view import View
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 LAYERS = st.one_of(st.none(), st.integers(1, 12), st.lists(st.integers(-9, 9), min_size=1).map(tuple))
 WEIGHTS = st.floats(0, 100, exclude_min=True)

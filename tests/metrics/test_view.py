@@ -8,7 +8,7 @@ import pytest
 
 from innersight.errors import ArgumentError
 from innersight.metrics.view import View
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 
 def test_a_view_needs_only_a_backbone() -> None:

@@ -22,7 +22,7 @@ from innersight.metrics.feature_metric import FeatureMetric
 from innersight.metrics.presets.registry import PRESETS
 from innersight.metrics.serialization import SUFFIXES, TERM_SHORTCUTS, VIEW_SHORTCUTS, change, read_config
 from innersight.metrics.view_extractor import ViewExtractor
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 from innersight.runtimes.choice import Runtime, check_choice, start_runtime
 
 PresetName = Literal["lite", "vit", "best", "paper"]

@@ -18,6 +18,7 @@ from innersight.metrics.feature_batch import FeatureBatch
 from innersight.metrics.view_comparison import ViewComparison, to_size
 from innersight.metrics.view_extractor import ViewExtractor, own_precision, size_of
 from innersight.preprocess.validation import check_pair
+from innersight.preprocess.windows import cut_windows
 
 
 class FeatureMetric(FullReferenceMetric):
@@ -316,7 +317,7 @@ def _map_view(
         total, count = torch.zeros_like(sides[0][:, 0]), torch.zeros_like(sides[0][0, 0])
         for top, left in grid.corners:
             around = (left, width - left - side, top, height - top - side)
-            window = compare(*(grid.cut(images, ((top, left),)) for images in sides))
+            window = compare(*(cut_windows(images, [(top, left)], side) for images in sides))
             total = total + nn.functional.pad(window, around)
             count[top : top + side, left : left + side] += 1
         found = total / count

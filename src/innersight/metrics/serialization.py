@@ -17,7 +17,7 @@ from innersight.metrics.terms.base import TERMS, Term, type_of
 from innersight.metrics.terms.feature_distance import FeatureDistance
 from innersight.metrics.values import Layers, parse_layers, parse_number, parse_switch, parse_whole
 from innersight.metrics.view import View
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from innersight.errors import ArgumentError
 from innersight.metrics.values import check_choice, check_name
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 FeaturesName = Literal["intermediate", "embedding"]
 Normalisation = Literal["none", "backbone"]

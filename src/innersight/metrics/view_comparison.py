@@ -198,7 +198,8 @@ class ViewComparison:
 
 def to_size(positions: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Interpolate (N, rows, columns) to a size in pixels, bilinear."""
-    if positions.shape[-2:] == size:
+    # An exported graph serves all sizes, so it does not compare them.
+    if not torch.compiler.is_exporting() and positions.shape[-2:] == size:
         return positions
     return nn.functional.interpolate(positions[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
 

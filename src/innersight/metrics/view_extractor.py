@@ -14,9 +14,10 @@ from innersight.metrics.feature_batch import ViewFeatures, layer_key
 from innersight.metrics.terms.base import FeatureSource, PixelFeature
 from innersight.metrics.view import View
 from innersight.preprocess.chroma import halve_chroma
-from innersight.preprocess.resize import fit_short_side, resize
+from innersight.preprocess.input_policy import WindowGrid, fit_short_side
+from innersight.preprocess.resize import resize
 from innersight.preprocess.validation import check_images
-from innersight.preprocess.windows import WindowGrid
+from innersight.preprocess.windows import cut_windows
 from innersight.runtimes.choice import Runtime
 
 _WINDOWS_AT_ONCE = 16
@@ -162,7 +163,7 @@ class ViewExtractor:
             return
         step = windows_at_once(batch)
         for first in range(0, len(grid), step):
-            windows = grid.cut(images, grid.corners[first : first + step])
+            windows = cut_windows(images, grid.corners[first : first + step], grid.window)
             yield self.features(windows, layers, pixels, gradient=gradient, size=size, batch=batch)
 
     def features(

@@ -9,7 +9,7 @@ from innersight.metrics.terms.chroma_range import ChromaRange
 from innersight.metrics.terms.feature_distance import FeatureDistance
 from innersight.metrics.terms.thumbnail import ThumbnailDistance
 from innersight.metrics.view import View
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 # The view of `lite`, and the transformer of `vit` at a higher resolution, of which only the moments are compared.
 PRESETS.add(

@@ -9,7 +9,7 @@ from innersight.metrics.terms.chroma_range import ChromaRange
 from innersight.metrics.terms.feature_distance import FeatureDistance
 from innersight.metrics.terms.thumbnail import ThumbnailDistance
 from innersight.metrics.view import View
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 # The first layer is compared position by position, deep layers by their moments, and colour by terms of its own.
 # docs/presets.md shows what each part contributes.

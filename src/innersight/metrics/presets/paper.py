@@ -10,7 +10,7 @@ from innersight.metrics.config import MetricConfig
 from innersight.metrics.presets.registry import PRESETS
 from innersight.metrics.terms.feature_distance import FeatureDistance
 from innersight.metrics.view import View
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 PRESETS.add(
     "paper",

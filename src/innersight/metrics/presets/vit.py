@@ -8,7 +8,7 @@ from innersight.metrics.terms.channel_moments import ChannelMoments
 from innersight.metrics.terms.chroma_range import ChromaRange
 from innersight.metrics.terms.feature_distance import FeatureDistance
 from innersight.metrics.view import View
-from innersight.preprocess.windows import InputPolicy
+from innersight.preprocess.input_policy import InputPolicy
 
 # Only the first six of twelve blocks are compared: later blocks represent the content of the image, not its quality.
 PRESETS.add(

@@ -98,9 +98,30 @@ def thumbnail(images: torch.Tensor, cells: int) -> torch.Tensor:
         >>> thumbnail(torch.rand(1, 3, 64, 128), 8).shape
         torch.Size([1, 3, 8, 16])
     """
-    sides = [int(side) for side in images.shape[-2:]]  # torch.jit.trace has tensors here, which cannot be rounded
-    rows, columns = (round(cells * side / min(sides)) for side in sides)
-    return torch.nn.functional.adaptive_avg_pool2d(images, (rows, columns))
+    # Sizes stay symbolic in an exported graph, so they are computed without Python's round and min.
+    height, width = images.shape[-2:]
+    shorter = torch.sym_min(height, width)
+    rows, columns = (_divide_rounded(cells * side, shorter) for side in (height, width))
+    return _averages(height, rows, images) @ images @ _averages(width, columns, images).T
+
+
+def _divide_rounded(numerator: int, denominator: int) -> int:
+    """Divide positive integers and round to the nearest integer, halves to the even one."""
+    quotient, rest = (
+        (2 * numerator + denominator) // (2 * denominator),
+        (2 * numerator + denominator) % (2 * denominator),
+    )
+    tie = 1 - torch.sym_min(rest, 1)
+    return quotient - tie * (quotient % 2)
+
+
+def _averages(length: int, cells: int, like: torch.Tensor) -> torch.Tensor:
+    """Make the matrix (cells, length) that averages positions over cells; cells of unequal length share a position."""
+    index = torch.arange(cells, device=like.device)
+    starts, ends = index * length // cells, ((index + 1) * length + cells - 1) // cells
+    position = torch.arange(length, device=like.device)
+    inside = (position >= starts[:, None]) & (position < ends[:, None])
+    return inside.to(like.dtype) / (ends - starts)[:, None]
 
 
 def _thumbnail_as_shown(images: torch.Tensor, shown: torch.Tensor, cells: int) -> torch.Tensor:  # noqa: ARG001
