@@ -6,7 +6,8 @@ TESTS ?= not thorough
 
 .PHONY: demo test lint clean
 
-demo: .venv/demo.stamp
+# The core alone, without torch.
+demo: .venv/core.stamp
 	$(BIN)/python examples/demo.py
 
 test: lint
@@ -21,13 +22,14 @@ lint: .venv/dev.stamp
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/demo.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+.venv/core.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+# With torch, all other extras and the tools of the tests.
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $@ .venv/demo.stamp
+	touch $@ .venv/core.stamp
 
 clean:
 	rm -rf .venv demo-output

@@ -1,6 +1,7 @@
 """Score distorted photographs offline and write a heat map of the differences.
 
-`make demo` runs this file. The photographs are part of scikit-image, the weights are installed with the package.
+`make demo` runs this file. The network of `lite` is installed with the package, and the photographs are beside this
+file. Neither torch nor a network connection is needed.
 """
 
 from __future__ import annotations
@@ -11,23 +12,21 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageFilter
 from rich.console import Console
 from rich.table import Table
-from skimage import data
 
 import innersight
 from innersight.report.heatmap import draw_heatmap
 
 OUTPUT = Path("demo-output")
-PHOTOGRAPHS = {"cat": data.chelsea, "coffee": data.coffee, "astronaut": data.astronaut}
+PHOTOGRAPHS = sorted((Path(__file__).parent / "photographs").glob("*.jpg"))
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer).convert("RGB")
+    return Image.open(buffer)
 
 
 def noise(image: Image.Image, deviation: float) -> Image.Image:
@@ -43,35 +42,30 @@ DISTORTIONS = {
 }
 
 
-def tensor(image: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
-
-
-@torch.inference_mode()
 def main() -> None:
-    metric = innersight.create_metric("lite")
+    scorer = innersight.Scorer("lite")
     table = Table("photograph", "distortion", title="Scores of `lite`: 0 = identical, lower is more similar")
     for strength in ("weak", "", "", "strong", "rising"):
         table.add_column(strength, justify="right")
     started, pairs = time.perf_counter(), 0
-    for name, load in PHOTOGRAPHS.items():
-        photograph = Image.fromarray(load())
+    for path in PHOTOGRAPHS:
+        photograph = Image.open(path)
+        reference = scorer.reference(photograph)  # its features are computed once
         for what, (distort, strengths) in DISTORTIONS.items():
-            distorted = [tensor(distort(photograph, strength)) for strength in strengths]
-            scores = [metric(tensor(photograph), image).item() for image in distorted]
+            scores = [scorer(reference, distort(photograph, strength)) for strength in strengths]
             rising = all(weaker < stronger for weaker, stronger in itertools.pairwise(scores))
             said = f"{what} {strengths[0]} to {strengths[-1]}"
-            table.add_row(name, said, *(f"{score:.3f}" for score in scores), "yes" if rising else "NO")
+            table.add_row(path.stem, said, *(f"{score:.3f}" for score in scores), "yes" if rising else "NO")
             pairs += len(scores)
         table.add_section()
     seconds = time.perf_counter() - started
 
-    reference = Image.fromarray(data.astronaut())
+    reference = Image.open(PHOTOGRAPHS[0])
     distorted = reference.copy()
     corner = (330, 0, 512, 180)  # the rest of the image is unchanged
     distorted.paste(jpeg(reference, 5).crop(corner), corner)
-    where = metric.map(tensor(reference), tensor(distorted))[0]
-    panels = (reference, distorted, draw_heatmap(where, tensor(distorted)[0]))
+    where = scorer.score(reference, distorted, map=True).map
+    panels = (reference, distorted, draw_heatmap(where, innersight.read_image(distorted)))
     OUTPUT.mkdir(exist_ok=True)
     picture = Image.new("RGB", (sum(panel.width for panel in panels), reference.height))
     for index, panel in enumerate(panels):
@@ -85,7 +79,7 @@ def main() -> None:
         "Heat map (reference; distorted image with JPEG quality 5 in the upper right corner; map of the differences):"
     )
     console.print(f"  {OUTPUT}/heatmap.png", highlight=False)
-    console.print(f"Cite with a score: {metric.citation}", highlight=False)
+    console.print(f"Cite with a score: {scorer.citation}", highlight=False)
 
 
 if __name__ == "__main__":
