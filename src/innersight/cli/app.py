@@ -17,6 +17,7 @@ import typer
 from innersight._version import __version__
 from innersight.cli import batch, bench, catalogues, evaluate, score, verify, weights
 from innersight.errors import InnersightError, first_line
+from innersight.extras import missing_extra
 
 app = typer.Typer(
     name="innersight",
@@ -87,14 +88,27 @@ def main() -> None:
         step = "Check the path, its permissions and the free disk space, then run again; batch continues with --resume."
         print(f"innersight: {said} {step}", file=sys.stderr)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error, "This command")
+        if missing is error:
+            raise
+        print(f"innersight: {missing}", file=sys.stderr)
+        sys.exit(2)
     except (RuntimeError, MemoryError) as error:
-        from innersight.backbones.features import is_device_failure
-
-        if not is_device_failure(error):
+        if not _is_device_failure(error):
             raise
         step = "Free memory or choose another --device, then run again; batch continues with --resume."
         print(f"innersight: The device failed: {first_line(error)} {step}", file=sys.stderr)
         sys.exit(2)
+
+
+def _is_device_failure(error: RuntimeError | MemoryError) -> bool:
+    """Return whether an error comes from the device. torch is not loaded for it: without torch, no other type tells."""
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from innersight.backbones.features import is_device_failure
+
+    return is_device_failure(error)
 
 
 def _drop_output() -> None:

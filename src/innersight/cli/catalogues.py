@@ -9,6 +9,7 @@ import typer
 
 from innersight.cli import options
 from innersight.errors import ArgumentError
+from innersight.extras import missing_extra, needed_for
 
 if TYPE_CHECKING:
     from innersight.metrics.config import MetricConfig
@@ -26,10 +27,17 @@ def metrics(context: typer.Context) -> None:
     from rich.table import Table
 
     from innersight.cli.console import console
-    from innersight.distances.registry import DISTANCES
-    from innersight.metrics.external.registry import METRICS
-    from innersight.metrics.presets.registry import PRESETS
-    from innersight.metrics.terms.base import TERMS
+
+    try:
+        from innersight.distances.registry import DISTANCES
+        from innersight.metrics.external.registry import METRICS
+        from innersight.metrics.presets.registry import PRESETS
+        from innersight.metrics.terms.base import TERMS
+    except ModuleNotFoundError as error:
+        if missing_extra(error, "") is error:
+            raise
+        _print_shipped()
+        return
 
     presets = Table("preset", "views", "terms (weight)", "scale, reduce", title="Metrics of this package: presets")
     for name, preset in PRESETS.items():
@@ -62,10 +70,15 @@ def show(
     set_: options.Changes = None,
 ) -> None:
     """Print a configuration as TOML, with all its values."""
-    from innersight.metrics.factory import resolve
-    from innersight.metrics.serialization import to_toml
-
-    config = resolve(name, options.parse_changes(set_))
+    changes = options.parse_changes(set_)
+    try:
+        from innersight.metrics.factory import resolve
+        from innersight.metrics.serialization import to_toml
+    except ModuleNotFoundError as error:
+        if changes or not _print_configuration(name):
+            raise missing_extra(error, f"The configuration of {name!r}") from error
+        return
+    config = resolve(name, changes)
     if config is None:
         raise ArgumentError(f"The metric {name!r} is of another library and has no configuration: show a preset.")
     print(to_toml(config), end="")
@@ -108,13 +121,48 @@ def backbones(
             "Any other pretrained timm model can be used by its name. --search TEXT lists the names that contain TEXT."
         )
         return
-    import timm
+    with needed_for("Option --search"):
+        import timm
 
     names = [name for name in timm.list_models(pretrained=True) if wanted in name.lower()]
     for name in names:
         print(name)
     if not entries and not names:
         print(f"No name of a backbone contains {search!r}.")
+
+
+def _print_shipped() -> None:
+    """Print the metrics that work without torch, and what torch adds."""
+    from rich.table import Table
+
+    from innersight import bundles
+    from innersight.cli.console import console
+
+    table = Table("metric", "better", "parts of the score", title="Metrics that are installed with this package")
+    for name in bundles.SHIPPED:
+        if (bundle := bundles.shipped(name)) is not None:
+            better = "higher" if bundle.higher_is_better else "lower"
+            table.add_row(name, better, ", ".join(bundle.layer_names))
+    out = console()
+    out.print(table)
+    out.print(
+        "torch is not installed. pip install 'innersight[torch]' adds other presets, metrics of other libraries, any "
+        "backbone, and changes of a configuration.",
+        markup=False,
+    )
+
+
+def _print_configuration(name: str) -> bool:
+    """Print the configuration of a metric that is installed with this package; return whether there is one."""
+    import tomli_w
+
+    from innersight import bundles
+
+    bundle = bundles.shipped(name) if name in bundles.SHIPPED else None
+    if bundle is None:
+        return False
+    print(tomli_w.dumps(bundle.describe()["configuration"]), end="")
+    return True
 
 
 def _preset_row(preset: MetricConfig) -> tuple[str, str, str]:

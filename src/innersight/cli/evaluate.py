@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from innersight.errors import ArgumentError, unknown_name
+from innersight.extras import needed_for
 
 if TYPE_CHECKING:
     from innersight.datasets.dataset import Direction
@@ -99,8 +100,10 @@ def evaluate(
     The statistics are PLCC, SRCC, KRCC, and PLCC and RMSE after a logistic fit.
     """
     from innersight.datasets.dataset import DIRECTIONS
-    from innersight.evaluation.agreement import evaluate as measure
-    from innersight.evaluation.opinion_std import evaluate_with_std
+
+    with needed_for("`innersight evaluate`"):
+        from innersight.evaluation.agreement import evaluate as measure
+        from innersight.evaluation.opinion_std import evaluate_with_std
 
     for option, direction in (("--opinion-direction", opinion_direction), ("--score-direction", score_direction)):
         if direction not in DIRECTIONS:

@@ -15,6 +15,7 @@ from innersight.datasets.folders import find_file, find_layout, index_images, ma
 from innersight.datasets.parsing import parse_number
 from innersight.datasets.registry import DATASETS
 from innersight.errors import ArgumentError, first_line
+from innersight.extras import needed_for
 
 KINDS = MappingProxyType(
     {
@@ -97,7 +98,8 @@ def _find_near(base: Path, name: str) -> Path | None:
 
 
 def _arrays(path: Path, *names: str) -> list[np.ndarray[Any, Any]]:
-    from scipy.io.matlab import MatReadError, loadmat  # here, because only this data set needs it
+    with needed_for(f"Reading '{path}'"):  # here, because only this data set needs it
+        from scipy.io.matlab import MatReadError, loadmat
 
     try:
         content = loadmat(str(path))  # type: ignore[no-untyped-call]
