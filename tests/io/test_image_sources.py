@@ -85,6 +85,14 @@ def test_a_pil_image_that_was_made_in_memory_is_read() -> None:
     np.testing.assert_array_equal(read(deep)[..., 2], RGB16[..., 0] / np.float32(65535))
 
 
+def test_a_pil_image_of_several_frames_is_its_current_frame(tmp_path: Path) -> None:
+    frames = [Image.fromarray(RGB8), Image.fromarray(255 - RGB8)]
+    frames[0].save(path := tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    with Image.open(path) as image:
+        image.seek(1)
+        np.testing.assert_array_equal(read(image), (255 - RGB8) / np.float32(255))
+
+
 def test_an_opened_image_that_pillow_would_cut_to_8_bits_is_refused(tmp_path: Path) -> None:
     write_png16(path := tmp_path / "a.png", RGB16)
     with (
