@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from innersight.inference.feature_cache import FeatureCache
-from innersight.metrics.feature_batch import ViewFeatures
 
 PLENTY = 1 << 30
 """A limit that no test reaches, bytes."""
 
 
-def made(index: int = 0, tokens: int = 100) -> ViewFeatures:
+def made(index: int = 0, tokens: int = 100) -> dict[str, np.ndarray]:
     """Make features of 160 bytes for each token. Each index has other values."""
-    draw = torch.Generator().manual_seed(index)
-    tensors = {f"layer {layer}": torch.rand(1, tokens, 20, generator=draw) for layer in (3, 7)}
-    return ViewFeatures("tokens", tensors, (tokens // 10, 10), 1, (160, 16 * tokens), "an extractor")
+    draw = np.random.default_rng(index)
+    return {f"layer {layer}": draw.random((1, tokens, 20), dtype=np.float32) for layer in (3, 7)}
 
 
 def key(index: int) -> str:
@@ -28,12 +26,13 @@ def key(index: int) -> str:
 
 def saved(folder: Path, index: int = 0) -> Path:
     """Save one entry and return its file."""
-    FeatureCache(folder, PLENTY).save(key(index), made(index), {"height": "160", "fingerprint": "00ff"})
+    FeatureCache(folder, PLENTY).save(
+        key(index), made(index), {"height": "160", "fingerprint": "00ff", "extractor_id": "an extractor"}
+    )
     return folder / f"{key(index)}.safetensors"
 
 
-def same(one: ViewFeatures, other: ViewFeatures) -> bool:
+def same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
     """Tell whether two sets of features are equal to the last bit, in the same order."""
-    bare = [replace(features, tensors={}) for features in (one, other)]
-    tensors = zip(one.tensors.items(), other.tensors.items(), strict=True)
-    return bare[0] == bare[1] and all(a == b and torch.equal(first, second) for (a, first), (b, second) in tensors)
+    pairs = zip(one.items(), other.items(), strict=True)
+    return all(a == b and x.dtype == y.dtype and np.array_equal(x, y) for (a, x), (b, y) in pairs)

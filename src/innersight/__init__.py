@@ -14,7 +14,7 @@ from innersight._version import __version__ as __version__
 if TYPE_CHECKING:
     from innersight.errors import ArgumentError, ImageError, InnersightError, WeightsError
     from innersight.inference.planner import score_pairs
-    from innersight.inference.scorer import score
+    from innersight.inference.scorer import Reference, Scorer, create_scorers, score
     from innersight.io.images import read_image
     from innersight.metrics.base import FullReferenceMetric
     from innersight.metrics.config import MetricConfig
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from innersight.metrics.terms.feature_distance import FeatureDistance
     from innersight.metrics.terms.thumbnail import ThumbnailDistance
     from innersight.metrics.view import View
-    from innersight.preprocess.windows import InputPolicy
+    from innersight.preprocess.input_policy import InputPolicy
 
 _HOMES = {
     "ArgumentError": "innersight.errors",
@@ -37,22 +37,26 @@ _HOMES = {
     "FullReferenceMetric": "innersight.metrics.base",
     "ImageError": "innersight.errors",
     "InnersightError": "innersight.errors",
-    "InputPolicy": "innersight.preprocess.windows",
+    "InputPolicy": "innersight.preprocess.input_policy",
     "MetricConfig": "innersight.metrics.config",
     "PRESETS": "innersight.metrics.presets.registry",
+    "Reference": "innersight.inference.scorer",
+    "Scorer": "innersight.inference.scorer",
     "ThumbnailDistance": "innersight.metrics.terms.thumbnail",
     "View": "innersight.metrics.view",
     "WeightsError": "innersight.errors",
     "create_metric": "innersight.metrics.factory",
     "create_metrics": "innersight.metrics.factory",
+    "create_scorers": "innersight.inference.scorer",
     "read_image": "innersight.io.images",
     "score": "innersight.inference.scorer",
     "score_pairs": "innersight.inference.planner",
 }
 
-__all__ = [  # noqa: RUF022 - the two functions that a user needs first come first
-    "create_metric",
+__all__ = [  # noqa: RUF022 - what a user needs first comes first
+    "Scorer",
     "score",
+    "create_metric",
     "ArgumentError",
     "ChannelMoments",
     "ChromaRange",
@@ -64,10 +68,12 @@ __all__ = [  # noqa: RUF022 - the two functions that a user needs first come fir
     "InputPolicy",
     "MetricConfig",
     "PRESETS",
+    "Reference",
     "ThumbnailDistance",
     "View",
     "WeightsError",
     "create_metrics",
+    "create_scorers",
     "read_image",
     "score_pairs",
 ]

@@ -13,11 +13,11 @@ from skimage import data
 
 import innersight
 from innersight.errors import ArgumentError, ImageError
-from innersight.inference.extractor import FeatureExtractor, ImageFeatures, RowScore
+from innersight.inference.extractor import FeatureExtractor, FileFeatures, RowScore
 from innersight.inference.feature_cache import FeatureCache
-from innersight.inference.scorer import read_pair, score_images
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.view_extractor import ViewExtractor
+from scores_by_hand import backends_of, layers_by_hand, score_by_hand
 
 VIT = "vit_tiny_patch16_224"
 
@@ -46,14 +46,14 @@ def lite() -> Metrics:
 def extractor(
     metrics: Mapping[str, FullReferenceMetric], *, with_layers: bool = False, together: bool = False
 ) -> FeatureExtractor:
-    return FeatureExtractor(metrics, with_layers=with_layers, together=together, cache=None)
+    return FeatureExtractor(backends_of(metrics), with_layers=with_layers, together=together, cache=None)
 
 
 def score_pair(engine: FeatureExtractor, pair: list[Path], *, in_parts: bool = False) -> RowScore:
     """Extract the features of both files of a pair in two calls, and compare them."""
     (reference,), (distorted,) = (engine.extract([path], in_parts=in_parts) for path in pair)
-    assert isinstance(reference, ImageFeatures)
-    assert isinstance(distorted, ImageFeatures)
+    assert isinstance(reference, FileFeatures)
+    assert isinstance(distorted, FileFeatures)
     return engine.compare(reference, distorted)
 
 
@@ -71,7 +71,7 @@ def test_metrics_with_one_extractor_id_share_an_extraction_of_all_their_layers(
     result = score_pair(extractor(paper), pair)
     assert extracted == [(0, 5, 9)] * 2
     for name, metric in paper.items():
-        assert result.scores[name] == pytest.approx(score_images(metric, *read_pair(*pair)).score, rel=1e-5), name
+        assert result.scores[name] == pytest.approx(score_by_hand(metric, pair), rel=1e-5), name
 
 
 def test_metrics_with_and_without_features_are_scored_together(lite: Metrics, paper: Metrics, pair: list[Path]) -> None:
@@ -81,7 +81,7 @@ def test_metrics_with_and_without_features_are_scored_together(lite: Metrics, pa
     assert result.error is None
     assert list(result.scores) == list(metrics)
     for name, metric in metrics.items():
-        assert result.scores[name] == pytest.approx(score_images(metric, *read_pair(*pair)).score, rel=1e-5), name
+        assert result.scores[name] == pytest.approx(score_by_hand(metric, pair), rel=1e-5), name
         assert len(result.per_layer[name]) == len(metric.layer_names)
 
 
@@ -102,7 +102,7 @@ class TestMemory:
             for height, width in sizes:
                 Image.effect_noise((width, height), 50).save(path := tmp_path / "noise.png")
                 (found,) = engine.extract([path], in_parts=False)
-                assert isinstance(found, ImageFeatures)
+                assert isinstance(found, FileFeatures)
                 taken = sum(features.nbytes for features in found.features.values())
                 assert taken == pytest.approx(engine.feature_bytes(height, width), rel=0.2), (height, width)
 
@@ -130,8 +130,8 @@ class TestExtract:
         Image.open(pair[0]).crop((0, 0, 200, 100)).save(tmp_path / "small.png")
         paths = [pair[0], tmp_path / "text.png", tmp_path / "small.png", tmp_path / "missing.png", pair[1]]
         found = extractor(lite).extract(paths, in_parts=in_parts)
-        good = [one for one in found if isinstance(one, ImageFeatures)]
-        assert [isinstance(one, ImageFeatures) for one in found] == [True, False, True, False, True]
+        good = [one for one in found if isinstance(one, FileFeatures)]
+        assert [isinstance(one, FileFeatures) for one in found] == [True, False, True, False, True]
         assert [one.path for one in good] == [paths[0], paths[2], paths[4]]
         assert [one.size for one in good] == [(300, 451), (100, 200), (300, 451)]
         assert [one.image is not None for one in good] == [in_parts] * 3
@@ -144,8 +144,8 @@ class TestExtract:
         reference, small, blurred = engine.extract([pair[0], tmp_path / "small.png", pair[1]], in_parts=False)
         (again,) = engine.extract(pair[:1], in_parts=False)
         for one in (reference, small, blurred, again):
-            assert isinstance(one, ImageFeatures)
-        expected = score_images(lite["lite"], *read_pair(*pair)).score
+            assert isinstance(one, FileFeatures)
+        expected = score_by_hand(lite["lite"], pair)
         assert engine.compare(reference, blurred).scores["lite"] == pytest.approx(expected, rel=1e-5)
         assert engine.compare(reference, again).scores["lite"] == 0
         (features,) = small.features.values()
@@ -159,13 +159,13 @@ class TestExtract:
         Image.open(pair[0]).crop((0, 0, 200, 100)).save(tmp_path / "small.png")
         engine = extractor(lite)
         (reference,) = engine.extract(pair[:1], in_parts=in_parts)
-        assert isinstance(reference, ImageFeatures)
+        assert isinstance(reference, FileFeatures)
         paths = [tmp_path / "small.png", pair[1]]
         refused, accepted = engine.extract(paths, in_parts=in_parts, like=[reference, reference])
         assert isinstance(refused, ImageError)
         assert "ref.png' is 451 x 300, " in str(refused)
         assert "small.png' is 200 x 100 (width x height)" in str(refused)
-        assert isinstance(accepted, ImageFeatures)
+        assert isinstance(accepted, FileFeatures)
 
     def test_an_image_smaller_than_a_window_does_not_stop_the_others(
         self, paper: Metrics, pair: list[Path], tmp_path: Path
@@ -173,18 +173,18 @@ class TestExtract:
         Image.open(pair[0]).crop((0, 0, 200, 100)).save(tmp_path / "small.png")
         refused, accepted = extractor(paper).extract([tmp_path / "small.png", pair[0]], in_parts=False)
         assert "windows of 224 x 224 pixels" in str(refused)
-        assert isinstance(accepted, ImageFeatures)
+        assert isinstance(accepted, FileFeatures)
 
     @pytest.mark.parametrize("name", ["a\0b.png", "\ud800.png"])
     def test_a_path_that_cannot_be_a_file_name_is_that_file_s_error_also_with_a_cache_fault_38(
         self, lite: Metrics, pair: list[Path], tmp_path: Path, name: str
     ) -> None:
         cache = FeatureCache(tmp_path / "cache", 1 << 30)
-        engine = FeatureExtractor(lite, with_layers=False, together=False, cache=cache)
+        engine = FeatureExtractor(backends_of(lite), with_layers=False, together=False, cache=cache)
         refused, accepted = engine.extract([Path(name), pair[0]], in_parts=False)
         assert isinstance(refused, ImageError)
         assert "is not a valid file name" in str(refused)
-        assert isinstance(accepted, ImageFeatures)
+        assert isinstance(accepted, FileFeatures)
 
     @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero, a file without an end")
     def test_a_file_that_is_not_a_regular_file_is_not_read_into_memory_for_the_cache_fault_38(
@@ -192,7 +192,7 @@ class TestExtract:
     ) -> None:
         resource = pytest.importorskip("resource")
         cache = FeatureCache(tmp_path / "cache", 1 << 30)
-        engine = FeatureExtractor(lite, with_layers=False, together=False, cache=cache)
+        engine = FeatureExtractor(backends_of(lite), with_layers=False, together=False, cache=cache)
         before = resource.getrlimit(resource.RLIMIT_AS)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), before[1]))
@@ -218,9 +218,8 @@ class TestCompare:
         assert parts.scores == pytest.approx(whole.scores, rel=1e-5)
         for name, metric in metrics.items():
             assert parts.per_layer[name] == pytest.approx(whole.per_layer[name], rel=1e-5)
-            expected = score_images(metric, *read_pair(*pair), with_layers=True)
-            assert parts.scores[name] == pytest.approx(expected.score, rel=1e-5)
-            assert parts.per_layer[name] == pytest.approx(expected.per_layer, rel=1e-5)
+            assert parts.scores[name] == pytest.approx(score_by_hand(metric, pair), rel=1e-5)
+            assert parts.per_layer[name] == pytest.approx(layers_by_hand(metric, pair), rel=1e-5)
 
     def test_per_layer_is_empty_unless_asked_for(self, lite: Metrics, pair: list[Path]) -> None:
         assert score_pair(extractor(lite), pair).per_layer == {}
@@ -238,8 +237,8 @@ class TestCompare:
         """That would be a defect of the code, not of the input."""
         engine = extractor(lite)
         (whole,), (parts,) = (engine.extract(pair[:1], in_parts=in_parts) for in_parts in (False, True))
-        assert isinstance(whole, ImageFeatures)
-        assert isinstance(parts, ImageFeatures)
+        assert isinstance(whole, FileFeatures)
+        assert isinstance(parts, FileFeatures)
         for sides in ((whole, parts), (parts, whole)):
             with pytest.raises(ValueError, match="one image has features, the other has pixels"):
                 engine.compare(*sides)

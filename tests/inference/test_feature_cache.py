@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageFilter
 from safetensors.torch import load_file, save_file
 from skimage import data
@@ -22,13 +21,15 @@ import innersight
 from cached_features import PLENTY, key, made, same
 from innersight.backbones.features import Backbone
 from innersight.errors import ArgumentError
+from innersight.inference.bundle_backend import BundleSource
 from innersight.inference.extractor import RowScore
 from innersight.inference.feature_cache import FeatureCache
 from innersight.inference.planner import score_pairs
-from innersight.inference.sources import sources_of
+from innersight.inference.sources import SharedSources
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.feature_metric import FeatureMetric
-from innersight.provenance import versions
+from innersight.provenance import TORCH, versions
+from scores_by_hand import backends_of
 
 VIT = "vit_tiny_patch16_224"
 
@@ -72,7 +73,7 @@ def metrics(runs_of_a_network: list[int], vit_weights: Path) -> Metrics:
 
 def extraction(metric: FullReferenceMetric) -> str:
     """Return what decides the features of a metric, as the engine passes it to the cache."""
-    ((_, source),) = sources_of({"metric": metric})[0].items()
+    (source,) = SharedSources(backends_of({"metric": metric})).sources.values()
     return source.extraction
 
 
@@ -107,7 +108,7 @@ class TestSecondRun:
             raise AssertionError("a file was decoded, or its features were extracted")
 
         monkeypatch.setattr("innersight.inference.extractor.read_image", fail)
-        monkeypatch.setattr("innersight.inference.sources.Source.extract", fail)
+        monkeypatch.setattr("innersight.inference.backend.Source.extract", fail)
         runs_of_a_network.clear()
         second = run()
         assert runs_of_a_network == [1, 1]  # a random image for each extractor id, before the first row
@@ -146,12 +147,11 @@ class TestSecondRun:
         cache = FeatureCache(tmp_path / "cache", PLENTY)
         list(score_pairs(pairs, metrics, cache=cache))
         # The engine appends the perturbation of the image; this run has none.
-        name = cache.key((tmp_path / "copy.bmp").read_bytes(), f"{extraction(metrics['lite'])} ")
+        name = cache.key((tmp_path / "copy.bmp").read_bytes(), f"{extraction(metrics['lite'])} ", versions(TORCH))
         kept = cache.load(name)
         assert kept is not None
-        features, facts = kept
-        rounded = {key: tensor * (1 + 1e-6) for key, tensor in features.tensors.items()}
-        cache.save(name, replace(features, tensors=rounded), facts)
+        arrays, facts = kept
+        cache.save(name, {key: array * np.float32(1 + 1e-6) for key, array in arrays.items()}, facts)
         *others, copy = score_pairs(pairs, metrics, cache=cache)
         assert set(copy.scores.values()) == {0.0}
         assert all(score > 0 for result in others for score in result.scores.values())
@@ -180,8 +180,8 @@ class TestSecondRun:
         runs_of_a_network.clear()
         list(score_pairs(pairs, lite, cache=cache))
         assert runs_of_a_network == [1]  # the random image: this version of torch made the features
-        other = tuple({**versions(), "torch": "0.0.1"}.items())
-        monkeypatch.setattr("innersight.provenance._versions", lambda: other)
+        other = tuple({**versions(TORCH), "torch": "0.0.1"}.items())
+        monkeypatch.setattr("innersight.provenance._versions", lambda _: other)
         runs_of_a_network.clear()
         list(score_pairs(pairs, lite, cache=cache))
         assert runs_of_a_network == [1] * (1 + 4)  # all four images again
@@ -241,27 +241,31 @@ class TestKey:
             "pixel features": (b"image", paper(changes={"terms.small.type": "thumbnail"})),
             "device": (b"image", paper().to("meta")),
         }
-        keys = {name: cache.key(content, extraction(metric)) for name, (content, metric) in different.items()}
+        keys = {
+            name: cache.key(content, extraction(metric), versions(TORCH))
+            for name, (content, metric) in different.items()
+        }
         assert len(set(keys.values())) == len(keys), keys
 
     def test_it_does_not_change_with_the_comparison_of_the_features(self, vit_weights: Path, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path / "cache", PLENTY)
         texts = ["paper", "paper:distance=wsd", "paper:distance=swd:terms.features.options.seed=3", "paper:reduce=mean"]
         alike = innersight.create_metrics(texts, backbone=VIT, weights=vit_weights)
-        assert len({cache.key(b"image", extraction(metric)) for metric in alike.values()}) == 1
+        assert len({cache.key(b"image", extraction(metric), {}) for metric in alike.values()}) == 1
 
-    def test_it_changes_with_the_version_of_each_package_that_decides_features_fault_13(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        cache, now = FeatureCache(tmp_path, PLENTY), versions()
-        assert set(now) >= {"innersight", "torch", "torchvision", "timm", "Pillow", "imagecodecs", "tifffile"}
-        assert "unknown" not in now.values()
-        keys = {cache.key(b"image", "an extraction")}
-        for name in now:
-            other = tuple({**now, name: "0.0.1"}.items())
-            monkeypatch.setattr("innersight.provenance._versions", lambda other=other: other)
-            keys.add(cache.key(b"image", "an extraction"))
-        assert len(keys) == 1 + len(now)
+    def test_it_changes_with_the_version_of_each_package_that_decides_features_fault_13(self, tmp_path: Path) -> None:
+        cache = FeatureCache(tmp_path, PLENTY)
+        (torch_source,) = SharedSources(backends_of({"lite": innersight.create_metric("lite")})).sources.values()
+        for distributions, runtime in (
+            (torch_source.distributions, {"torch", "timm"}),
+            (BundleSource.distributions, {"onnxruntime"}),
+        ):
+            now = versions(distributions)
+            assert set(now) >= {"innersight", "Pillow", "imagecodecs", "tifffile", *runtime}
+            assert "unknown" not in now.values()
+            keys = {cache.key(b"image", "an extraction", {**now, name: "0.0.1"}) for name in now}
+            keys.add(cache.key(b"image", "an extraction", now))
+            assert len(keys) == 1 + len(now)
 
 
 class TestFolder:
@@ -275,16 +279,17 @@ class TestFolder:
         assert cache.load(key(2)) is None
 
     def test_maps_pixel_features_and_their_order_are_kept(self, tmp_path: Path) -> None:
-        tensors = {
-            "thumbnail 8": torch.rand(1, 3, 8, 8),
-            "layer 4": torch.rand(1, 8, 5, 6).to(memory_format=torch.channels_last),
-            "layer 10": torch.rand(1, 4, 3, 3).double(),
+        draw = np.random.default_rng(0)
+        arrays = {
+            "thumbnail 8": draw.random((1, 3, 8, 8), dtype=np.float32),
+            "layer 4": draw.random((1, 5, 6, 8), dtype=np.float32).transpose(0, 3, 1, 2),
+            "layer 10": draw.random((1, 4, 3, 3)),
         }
         cache = FeatureCache(tmp_path, PLENTY)
-        cache.save(key(1), features := replace(made(), kind="maps", tensors=tensors, grid=None), {})
+        cache.save(key(1), arrays, {})
         kept = cache.load(key(1))
         assert kept is not None
-        assert same(kept[0], features)
+        assert same(kept[0], arrays)
 
     def test_its_files_stay_within_the_limit(self, tmp_path: Path) -> None:
         (tmp_path / "cache").mkdir()

@@ -9,28 +9,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
 import innersight
 from cached_features import PLENTY, key, made, same, saved
 from innersight.inference.feature_cache import FeatureCache
 from innersight.inference.planner import score_pairs
-from innersight.metrics.feature_batch import ViewFeatures
 
 
-def loaded(cache: FeatureCache) -> ViewFeatures:
+def loaded(cache: FeatureCache) -> dict[str, np.ndarray]:
     """Return the features of the first entry, which must be there."""
     kept = cache.load(key(0))
     assert kept is not None
     return kept[0]
 
 
-def parts_of(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def parts_of(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     content = path.read_bytes()
     head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     return load_file(path), head["__metadata__"]
@@ -48,7 +47,7 @@ def reshape_tensors(path: Path) -> None:
 
 def retype_tensors(path: Path) -> None:
     tensors, metadata = parts_of(path)
-    save_file({name: tensor.view(torch.int32) for name, tensor in tensors.items()}, path, metadata)
+    save_file({name: tensor.view(np.int32) for name, tensor in tensors.items()}, path, metadata)
 
 
 def swap_tensors(path: Path) -> None:
@@ -67,12 +66,12 @@ def change_the_fingerprint(path: Path) -> None:
 
 def change_the_features(path: Path) -> None:
     tensors, metadata = parts_of(path)
-    save_file(tensors, path, {**metadata, "features": metadata["features"].replace("an extractor", "no extractor")})
+    save_file(tensors, path, {**metadata, "extractor_id": "no extractor"})
 
 
-def nest_the_features(path: Path) -> None:
+def nest_the_order(path: Path) -> None:
     tensors, metadata = parts_of(path)
-    save_file(tensors, path, {**metadata, "features": "[" * 100_000})
+    save_file(tensors, path, {**metadata, "order": "[" * 100_000})
 
 
 def add_a_fact(path: Path) -> None:
@@ -88,7 +87,7 @@ DAMAGES = [
     drop_the_tensors,
     change_the_fingerprint,
     change_the_features,
-    nest_the_features,
+    nest_the_order,
     add_a_fact,
 ]
 
@@ -201,13 +200,13 @@ class TestDamage:
         assert word in kept.read_bytes()  # written again
 
     def test_a_file_without_a_head_is_a_miss(self, tmp_path: Path) -> None:
-        save_file({"0": torch.zeros(1)}, tmp_path / f"{key(0)}.safetensors")
+        save_file({"0": np.zeros(1)}, tmp_path / f"{key(0)}.safetensors")
         assert FeatureCache(tmp_path, PLENTY).load(key(0)) is None
 
     def test_a_killed_writer_leaves_a_partial_file_that_is_never_read_and_later_removed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def killed_half_way(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> None:
+        def killed_half_way(tensors: dict[str, np.ndarray], path: Path, metadata: dict[str, str]) -> None:
             save_file(tensors, path, metadata)
             os.truncate(path, path.stat().st_size // 2)
             raise KeyboardInterrupt

@@ -16,10 +16,10 @@ import innersight
 from innersight.errors import ArgumentError
 from innersight.inference.feature_cache import FeatureCache
 from innersight.inference.planner import Engine, score_pairs
-from innersight.inference.scorer import read_pair, score_images
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.view_extractor import ViewExtractor
 from innersight.preprocess.perturbation import Perturbation
+from scores_by_hand import layers_by_hand, score_by_hand, tensors_of
 
 Metrics = dict[str, FullReferenceMetric]
 Pairs = list[tuple[Path, Path]]
@@ -58,7 +58,7 @@ def test_scores_do_not_depend_on_memory_workers_or_the_batch(
     assert [result.error for result in results] == [None] * 6
     for (reference, distorted), result in zip(pairs, results, strict=True):
         for name, metric in metrics.items():
-            expected = score_images(metric, *read_pair(reference, distorted)).score
+            expected = score_by_hand(metric, (reference, distorted))
             assert result.scores[name] == pytest.approx(expected, rel=1e-5), (name, distorted)
     assert all(value == 0 for result in results[4:] for value in result.scores.values())  # identical
 
@@ -75,8 +75,10 @@ def test_perturbed_images_score_as_perturbed_by_hand_whatever_a_cache_holds(
     for _ in range(2):  # the second time, all features come from the cache
         results = dict(Engine(metrics, cache=cache, perturbation=perturbation).run(rows))
         for index, reference, distorted in rows:
-            r, d = read_pair(reference, distorted)
-            by_hand = score_images(metrics["lite"], perturbation.of_reference(r), perturbation.of_distorted(d)).score
+            (r,), (d,) = tensors_of((reference, distorted))
+            perturbed = perturbation.of_reference(r)[None], perturbation.of_distorted(d)[None]
+            with torch.inference_mode():
+                by_hand = metrics["lite"](*perturbed).item()
             assert results[index].scores["lite"] == pytest.approx(by_hand, rel=1e-5)
             assert by_hand > 0
 
@@ -144,7 +146,7 @@ def test_features_beyond_the_memory_are_compared_a_few_windows_at_a_time(
     def whole(*_: object) -> None:
         raise AssertionError("the features of all windows were extracted at once")
 
-    monkeypatch.setattr("innersight.inference.sources.ViewSource.extract", whole)
+    monkeypatch.setattr("innersight.inference.torch_backend.ViewSource.extract", whole)
     two = {name: metrics[name] for name in ("l2", "jsd")}
     (result,) = score_pairs(pairs[:1], two, memory_limit=1 << 20)
     assert set(result.scores) == {"l2", "jsd"}
@@ -158,9 +160,9 @@ def test_best_gives_the_score_of_the_metric_itself(pairs: Pairs, small_dino: Pat
         pairs[:2], score_pairs(pairs[:2], metrics, with_layers=True), strict=True
     ):
         for name, metric in metrics.items():
-            expected = score_images(metric, *read_pair(reference, distorted), with_layers=True)
-            assert result.scores[name] == pytest.approx(expected.score, rel=1e-5)
-            assert result.per_layer[name] == pytest.approx(expected.per_layer, rel=1e-5)
+            pair = reference, distorted
+            assert result.scores[name] == pytest.approx(score_by_hand(metric, pair), rel=1e-5)
+            assert result.per_layer[name] == pytest.approx(layers_by_hand(metric, pair), rel=1e-5)
 
 
 def test_metrics_of_other_libraries_are_scored_beside_those_of_features_fault_49(
@@ -170,7 +172,7 @@ def test_metrics_of_other_libraries_are_scored_beside_those_of_features_fault_49
     for (reference, distorted), result in zip(pairs, score_pairs(pairs, both), strict=True):
         assert list(result.scores) == ["psnr", "lite"]
         for name, metric in both.items():
-            expected = score_images(metric, *read_pair(reference, distorted)).score
+            expected = score_by_hand(metric, (reference, distorted))
             assert result.scores[name] == pytest.approx(expected, rel=1e-5)
 
 
@@ -179,7 +181,7 @@ def test_rows_are_taken_and_files_are_read_only_a_limited_number_of_rows_ahead(
 ) -> None:
     read: list[Path] = []
 
-    def reading(path: Path) -> torch.Tensor:
+    def reading(path: Path) -> np.ndarray:
         read.append(path)
         return innersight.read_image(path)
 
@@ -204,7 +206,7 @@ def test_a_reference_that_fails_is_read_once(
 ) -> None:
     read: list[Path] = []
 
-    def reading(path: Path) -> torch.Tensor:
+    def reading(path: Path) -> np.ndarray:
         read.append(path)
         return innersight.read_image(path)
 
@@ -258,7 +260,7 @@ def test_one_metric_instead_of_a_dictionary_is_refused_with_the_way_out_fault_12
     pairs: Pairs, metrics: Metrics
 ) -> None:
     with pytest.raises(
-        ArgumentError, match=r"`metrics` must be a dictionary .* use innersight\.create_metrics\(\['lite'\]\)"
+        ArgumentError, match=r"`metrics` must be a dictionary .* use \{'lite': innersight\.Scorer\('lite'\)\}"
     ):
         next(score_pairs(pairs, metrics["lite"]))  # type: ignore[arg-type]
 

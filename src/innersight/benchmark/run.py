@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from innersight.datasets.dataset import ChoiceSet, DataSet, Direction
-from innersight.errors import ArgumentError, WeightsError
+from innersight.errors import ArgumentError
 from innersight.evaluation.agreement import Evaluation, evaluate
 from innersight.evaluation.opinion_std import StdEvaluation, evaluate_with_std
 from innersight.evaluation.pairwise import MetricComparison, compare_metrics
 from innersight.evaluation.two_alternative import TwoAlternativeEvaluation, evaluate_two_alternative
+from innersight.extras import needed_for
 from innersight.inference.batch import score_list
+from innersight.inference.choice import is_bundle
 from innersight.inference.pair_lists import PairList, list_rows
 from innersight.inference.result_writer import result_columns
+from innersight.inference.scorer import Scorer, as_scorers, create_scorers
 from innersight.io.tables import read_rows
-from innersight.metrics.base import FullReferenceMetric
-from innersight.metrics.external.registry import METRICS
-from innersight.metrics.factory import create_metrics, find_device
-from innersight.preprocess.perturbation import Perturbation
+
+if TYPE_CHECKING:
+    import torch
+
+    from innersight.metrics.base import FullReferenceMetric
+    from innersight.preprocess.perturbation import Perturbation
 
 Scores = Mapping[str, Sequence[float | None]]
 
@@ -74,44 +77,43 @@ def create_available(
     device: str | torch.device = "auto",
     precision: str = "fp32",
     runtime: str = "auto",
-) -> tuple[dict[str, FullReferenceMetric], dict[str, str]]:
-    """Make metrics by name, and leave out those of other libraries whose weights are not available.
+) -> tuple[dict[str, Scorer], dict[str, str]]:
+    """Make scorers by name, and leave out metrics of other libraries whose weights are not available.
 
     Args:
-        names: Each as `metric` of `innersight.create_metric`.
+        names: Each as `metric` of `innersight.Scorer`.
         weights: A file of weights, in place of the usual locations. Default: the usual locations.
-        device: The device. Default: `auto`, a CUDA device if there is one.
+        device: The device. Default: `auto`, a CUDA device if there is one and torch computes the scores.
         precision: `fp32` (default), `fp64`, `fp16` or `bf16`.
-        runtime: The library that runs the networks. Default: `auto`, OpenVINO where it is installed and fits.
+        runtime: The library that runs the networks, as for `innersight.Scorer`. Default: `auto`.
 
     Returns:
-        The metrics in the order of `names`, and the reason for each metric that is left out.
+        The scorers in the order of `names`, and the reason for each metric that is left out.
 
     Raises:
         ArgumentError: If a name is unknown or comes twice, a library is not installed, or no metric is available.
         WeightsError: If the weights of a configuration are not available.
 
     Example:
-        >>> list(create_available(["psnr", "lite"], runtime="torch")[0])
+        >>> list(create_available(["psnr", "lite"])[0])
         ['psnr', 'lite']
     """
     found: dict[str, str] = {}
-    for name in names:
-        if name in METRICS:
-            try:
-                METRICS[name].create(find_device(device))
-            except WeightsError as error:
-                found[name] = str(error)
+    others = [name for name in names if not is_bundle(name)]
+    if others:
+        with needed_for(f"Argument `names`: {others[0]!r}"):
+            from innersight.inference.torch_backend import find_unavailable
+        found = find_unavailable(others, device)
     wanted = [name for name in names if name not in found]
     if not wanted:
         raise ArgumentError(f"No metric is available: {' '.join(found.values())}")
-    made = create_metrics(wanted, weights=weights, device=device, precision=precision, runtime=runtime)
+    made = create_scorers(wanted, weights=weights, device=device, precision=precision, runtime=runtime)
     return made, found
 
 
 def run_bench(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, FullReferenceMetric],
+    metrics: Mapping[str, Scorer | FullReferenceMetric],
     out: Path,
     *,
     unavailable: Mapping[str, str] | None = None,
@@ -130,7 +132,7 @@ def run_bench(
 
     Args:
         dataset: The data set, see `open_dataset`.
-        metrics: The metrics by name.
+        metrics: Scorers by name; metrics of `innersight.create_metrics` are taken too.
         out: The output folder. It is created if it does not exist.
         unavailable: Reasons why requested metrics are not available, by name, for the result. Default: None.
         perturbations: Perturbations of pairs with opinions. Each is scored in addition to the images as they are.
@@ -151,13 +153,14 @@ def run_bench(
             scored, or if `votes` is below 1 or the data set has no standard deviations for it.
     """
     _check_votes(dataset, votes)
+    scorers = as_scorers(metrics)
     out.mkdir(parents=True, exist_ok=True)
     outcomes = []
     before = 0
     for perturbation in (None, *perturbations):
         scored = score_dataset(
             dataset,
-            metrics,
+            scorers,
             out / ("scores.csv" if perturbation is None else f"scores_{perturbation}.csv"),
             perturbation=perturbation,
             resume=resume,
@@ -166,8 +169,8 @@ def run_bench(
         )
         before += scored.rows
         directions: dict[str, Direction] = {
-            name: "higher-is-better" if metric.higher_is_better else "lower-is-better"
-            for name, metric in metrics.items()
+            name: "higher-is-better" if scorer.higher_is_better else "lower-is-better"
+            for name, scorer in scorers.items()
         }
         if isinstance(dataset, ChoiceSet):
             chosen = _evaluate_choices(dataset, scored.scores, directions, resamples, seed)
@@ -176,7 +179,7 @@ def run_bench(
         evaluations, comparisons = _evaluate_pairs(dataset, scored.scores, directions, resamples, seed)
         with_std, notes = _evaluate_pairs_with_std(dataset, scored.scores, directions, votes, seed)
         outcomes.append(Outcome(perturbation, scored.failed, evaluations, comparisons, with_std, notes=notes))
-    described = {name: metric.describe() for name, metric in metrics.items()}
+    described = {name: scorer.describe() for name, scorer in scorers.items()}
     return BenchResult(dataset, described, dict(unavailable or {}), outcomes)
 
 
@@ -197,7 +200,7 @@ class Scored:
 
 def score_dataset(
     dataset: DataSet | ChoiceSet,
-    metrics: Mapping[str, FullReferenceMetric],
+    metrics: Mapping[str, Scorer | FullReferenceMetric],
     path: Path,
     *,
     perturbation: Perturbation | None = None,
@@ -209,7 +212,7 @@ def score_dataset(
 
     Args:
         dataset: The data set. Each pair is one row. Each two-alternative choice is two rows, first a, then b.
-        metrics: The metrics by name.
+        metrics: Scorers by name; metrics of `innersight.create_metrics` are taken too.
         path: The .csv file.
         perturbation: Perturbation of the images. Default: None.
         resume: Continue an earlier run with the same data set, metrics and file. Default: False.

@@ -109,29 +109,32 @@ def batch(
     used.
     """
     from innersight.inference.batch import score_list
-    from innersight.inference.feature_cache import FeatureCache
     from innersight.inference.pair_lists import open_list, pair_folders
-    from innersight.metrics.factory import create_metrics
+    from innersight.inference.scorer import create_scorers
 
-    options.disable_tf32()
     limit = _bytes("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
-    kept = FeatureCache(cache, _bytes("--cache-limit", cache_limit)) if cache is not None else None
+    kept = None
+    if cache is not None:
+        from innersight.inference.feature_cache import FeatureCache
+
+        kept = FeatureCache(cache, _bytes("--cache-limit", cache_limit))
     if pairs is not None and reference_dir is None and distorted_dir is None:
         listed = open_list(pairs, reference_column, distorted_column)
     elif pairs is None and reference_dir is not None and distorted_dir is not None:
         listed = pair_folders(reference_dir, distorted_dir)
     else:
         raise ArgumentError("Pass either a list of pairs, or both --reference-dir and --distorted-dir.")
-    metrics = create_metrics(
+    scorers = create_scorers(
         metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, changes=changes
     )
+    options.disable_tf32()
     progress = Progress(0 if quiet else listed.count)
     try:
         with progress:
             outcome = score_list(
                 listed,
-                metrics,
+                scorers,
                 out,
                 resume=resume,
                 overwrite=overwrite,
@@ -151,7 +154,7 @@ def batch(
         raise typer.Exit(130) from None
     if not quiet:
         earlier = f" ({outcome.resumed} of them from an earlier run)" if outcome.resumed else ""
-        runtimes = ", ".join(dict.fromkeys(made.runtime_name for made in metrics.values()))
+        runtimes = ", ".join(dict.fromkeys(scorer.runtime_name for scorer in scorers.values()))
         print(f"{outcome.rows} rows{earlier}, {outcome.failed} with an error: {out} ({runtimes})")
     if outcome.failed:
         said = f"{outcome.failed} of {outcome.rows} pairs could not be scored; the column error of {out} says why"

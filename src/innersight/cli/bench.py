@@ -10,7 +10,8 @@ import typer
 
 from innersight.cli import options
 from innersight.cli.progress import Progress
-from innersight.errors import unknown_name
+from innersight.errors import ArgumentError, unknown_name
+from innersight.extras import needed_for
 
 
 def bench(
@@ -84,12 +85,11 @@ def bench(
 
     The scores and the tables of results are written to a folder. The tables are printed too.
     """
-    from innersight.benchmark.run import create_available, run_bench
-    from innersight.benchmark.tables import to_markdown, write_tables
+    with needed_for("The command `bench`"):
+        from innersight.benchmark.run import create_available, run_bench
+        from innersight.benchmark.tables import to_markdown, write_tables
     from innersight.datasets.dataset import DIRECTIONS, ChoiceSet
     from innersight.datasets.registry import open_dataset
-    from innersight.errors import ArgumentError
-    from innersight.preprocess.perturbation import Kind, Perturbation
 
     if opinion_direction is not None and opinion_direction not in DIRECTIONS:
         raise unknown_name("--opinion-direction", opinion_direction, DIRECTIONS)
@@ -98,23 +98,27 @@ def bench(
     opened = open_dataset(dataset, root, opinion_direction)
     if perturb and isinstance(opened, ChoiceSet):
         raise ArgumentError("Option --perturb is for rated pairs, not for choices between two images.")
-    perturbations = [
-        Perturbation(cast("Kind", kind), size)
-        for kind in dict.fromkeys(perturb or [])
-        for size in dict.fromkeys(magnitude or [1.0])
-    ]
+    perturbations = []
+    if perturb:
+        with needed_for("Option --perturb"):
+            from innersight.preprocess.perturbation import Kind, Perturbation
+        perturbations = [
+            Perturbation(cast("Kind", kind), size)
+            for kind in dict.fromkeys(perturb)
+            for size in dict.fromkeys(magnitude or [1.0])
+        ]
     print(opened.summary, file=sys.stderr)
-    options.disable_tf32()
-    metrics, unavailable = create_available(
+    scorers, unavailable = create_available(
         metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime
     )
+    options.disable_tf32()
     rows = 2 * len(opened.choices) if isinstance(opened, ChoiceSet) else len(opened.pairs)
     progress = Progress(0 if quiet else rows * (1 + len(perturbations)))
     try:
         with progress:
             result = run_bench(
                 opened,
-                metrics,
+                scorers,
                 out,
                 unavailable=unavailable,
                 perturbations=perturbations,

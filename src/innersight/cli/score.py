@@ -20,15 +20,16 @@ def score(
     metric: Annotated[
         str,
         typer.Option(
-            metavar="NAME|FILE[:PATH=VALUE]...",
-            help="Metric: a name from `innersight metrics`, or a .toml or .json file. :PATH=VALUE changes a value of "
-            "its configuration.",
+            metavar="NAME|FOLDER|FILE[:PATH=VALUE]...",
+            help="Metric: a name from `innersight metrics`, the folder of a bundle, or a .toml or .json file. "
+            ":PATH=VALUE changes a value of its configuration.",
         ),
     ] = "lite",
     changes: dict[str, object],
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
+    runtime: options.Runtime = "auto",
     as_json: Annotated[
         bool,
         typer.Option("--json", metavar="", help="Print the score and the full configuration as one JSON object."),
@@ -52,20 +53,25 @@ def score(
 
     The score of a preset is 0 for identical images. Larger differences give higher scores.
     """
-    from innersight.inference.scorer import read_pair, score_images
-    from innersight.metrics.factory import create_metric
-    from innersight.report.heatmap import check_destination, draw_heatmap
+    from innersight.inference.scorer import Scorer
+    from innersight.io.images import read_image, read_size
 
-    options.disable_tf32()
-    # Wrong arguments are reported before the seconds that a network takes.
+    # Wrong arguments are reported before the seconds that torch and a network can take.
     if map is not None:
+        from innersight.report.heatmap import check_destination
+
         check_destination(map, (reference, distorted))
-    images = read_pair(reference, distorted)
-    made = create_metric(metric, weights=weights, device=device, precision=precision, changes=changes)
-    result = score_images(made, *images, with_layers=per_layer, with_map=map is not None)
+    for path in (reference, distorted):
+        if read_size(path) is None:
+            read_image(path)  # it raises the reason
+    scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
+    options.disable_tf32()
+    result = scorer.score(reference, distorted, per_layer=per_layer, map=map is not None)
     if map is not None and result.map is not None:
+        from innersight.report.heatmap import draw_heatmap
+
         try:
-            draw_heatmap(result.map, images[1]).save(map)
+            draw_heatmap(result.map, read_image(distorted)).save(map)
         except OSError as error:
             raise ArgumentError(f"The map cannot be written to '{map}': {first_line(error)}") from error
 
@@ -74,19 +80,19 @@ def score(
             "reference": str(reference),
             "distorted": str(distorted),
             "score": result.score,
-            "higher_is_better": made.higher_is_better,
-            "metric": made.describe(),
+            "higher_is_better": scorer.higher_is_better,
+            "metric": scorer.describe(),
         }
         if result.per_layer is not None:
             record["per_layer"] = result.per_layer
         print(json.dumps(record, indent=2, allow_nan=False))
         return
-    meaning = "higher is more similar" if made.higher_is_better else "0 = identical, lower is more similar"
+    meaning = "higher is more similar" if scorer.higher_is_better else "0 = identical, lower is more similar"
     print(f"{result.score:.6f}   ({meaning})")
     if result.per_layer is not None:
-        width = max(len(name) for name in made.layer_names)
-        for name, value in zip(made.layer_names, result.per_layer, strict=True):
+        width = max(len(name) for name in scorer.layer_names)
+        for name, value in zip(scorer.layer_names, result.per_layer, strict=True):
             print(f"  {name:<{width}}  {value:.6f}")
-    print(made.citation)
+    print(scorer.citation)
     if map is not None:
         print(f"map: {map}")

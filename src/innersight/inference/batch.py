@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from innersight.errors import ArgumentError, ImageError
 from innersight.inference.extractor import RowScore
-from innersight.inference.feature_cache import FeatureCache
 from innersight.inference.journal import FileStates, Journal, file_states, write_record
 from innersight.inference.pair_lists import PairList
 from innersight.inference.planner import Auto, Engine, Row
 from innersight.inference.result_writer import StatesDigest, check_output, result_columns, write_results
+from innersight.inference.scorer import Scorer, as_scorers
 from innersight.io.tables import TableRow
-from innersight.metrics.base import FullReferenceMetric
-from innersight.preprocess.perturbation import Perturbation
+
+if TYPE_CHECKING:
+    from innersight.inference.feature_cache import FeatureCache
+    from innersight.metrics.base import FullReferenceMetric
+    from innersight.preprocess.perturbation import Perturbation
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class BatchOutcome:
 
 def score_list(
     pairs: PairList,
-    metrics: Mapping[str, FullReferenceMetric],
+    metrics: Mapping[str, Scorer | FullReferenceMetric],
     out: str | Path,
     *,
     resume: bool = False,
@@ -65,7 +69,8 @@ def score_list(
 
     Args:
         pairs: The list, from `open_list` or `pair_folders`.
-        metrics: Metrics by name. One metric gives the column `score`, several give `score_NAME` each.
+        metrics: Scorers by name; metrics of `innersight.create_metrics` are taken too. One metric gives the column
+            `score`, several give `score_NAME` each.
         out: A .csv, .jsonl or .parquet file. It appears when all rows are finished, with `OUT.run.json`, which holds
             everything that decided the scores. See `write_results` for what each format can hold.
         resume: Continue an earlier run of the same list, settings and weights.
@@ -73,7 +78,7 @@ def score_list(
         with_layers: Also write `per_layer`, the part of each layer in the score.
         fail_fast: Stop at the first row that cannot be scored.
         memory_limit: Memory for images and features, in bytes; 2 GiB by default. The networks come on top.
-        workers: Number of threads that read and score. `auto`: as many as torch uses on a CPU.
+        workers: Number of threads that read and score. `auto`: one for each core.
         batch_size: Number of images that go through the network together. `auto`: 1 on a CPU, 16 on a GPU.
         cache: On-disk cache of features from earlier runs, or None.
         perturbation: Change of the images after they are read, or None.
@@ -88,9 +93,10 @@ def score_list(
         ImageError: With `fail_fast`, the error of the first row that cannot be scored.
     """
     out = Path(out)
-    check_output(out, pairs, result_columns(list(metrics), with_layers))
+    scorers = as_scorers(metrics)
+    check_output(out, pairs, result_columns(list(scorers), with_layers))
     engine = Engine(
-        metrics,
+        scorers,
         with_layers=with_layers,
         memory_limit=memory_limit,
         workers=workers,
@@ -101,7 +107,7 @@ def score_list(
     engine.warm_up(pairs.first[0])  # it chooses the runtime, which is part of the record
     run = {
         "list": pairs.digest,
-        "metrics": {name: metric.describe() for name, metric in metrics.items()},
+        "metrics": {name: scorer.describe() for name, scorer in scorers.items()},
         "per_layer": with_layers,
         "perturbation": None if perturbation is None else str(perturbation),
     }
@@ -138,7 +144,7 @@ def score_list(
         resumed = journal.done
         for row, result in engine.run(rows()):
             finish(row, result)
-        record = write_results(out, pairs, journal, list(metrics), with_layers)
+        record = write_results(out, pairs, journal, list(scorers), with_layers)
         write_record(out, run, record)
     except BaseException:
         journal.close()

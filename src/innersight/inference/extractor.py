@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
 from innersight.errors import ImageError, InnersightError
-from innersight.inference.feature_cache import FeatureCache
-from innersight.inference.sources import sources_of
+from innersight.inference.backend import Backend, Features, Image
+from innersight.inference.identity import pixel_digest
+from innersight.inference.sources import ImageFeatures, SharedSources
 from innersight.io.images import check_same_size, read_image
-from innersight.metrics.base import FullReferenceMetric
-from innersight.metrics.feature_batch import ViewFeatures
-from innersight.preprocess.perturbation import Perturbation
+from innersight.provenance import versions
+
+if TYPE_CHECKING:
+    from innersight.inference.feature_cache import FeatureCache
+    from innersight.preprocess.perturbation import Perturbation
 
 _PROBE_SIZE = (384, 512)
 
@@ -38,22 +41,16 @@ class RowScore:
     error: str | None
 
 
-@dataclass(frozen=True)
-class ImageFeatures:
+@dataclass(frozen=True, eq=False)
+class FileFeatures(ImageFeatures):
     """The features of one image file, or its pixels where the features would fill the memory.
 
     Attributes:
         path: The file.
-        size: (height, width), pixels.
-        features: By source; empty if `image` is given.
-        image: (3, H, W), or None if the features are given.
         fingerprint: A digest of the pixels, or None if none is needed.
     """
 
     path: Path
-    size: tuple[int, int]
-    features: Mapping[str, ViewFeatures]
-    image: torch.Tensor | None
     fingerprint: bytes | None
 
 
@@ -63,7 +60,7 @@ class FeatureExtractor:
     Metrics with one extractor id share an extraction. Safe to use from several threads.
 
     Args:
-        metrics: The metrics by the names of their scores.
+        backends: What computes the scores, by the names of the scores.
         with_layers: Whether to compute `per_layer`.
         together: Whether several images go through the network at once. Images in one batch can differ by rounding, so
             identical images are then recognised by their pixels, and scored as the reference with itself.
@@ -73,47 +70,37 @@ class FeatureExtractor:
 
     def __init__(
         self,
-        metrics: Mapping[str, FullReferenceMetric],
+        backends: Mapping[str, Backend],
         *,
         with_layers: bool,
         together: bool,
         cache: FeatureCache | None,
         perturbation: Perturbation | None = None,
     ) -> None:
-        self._sources, self._summands = sources_of(metrics)
-        self._comparisons = {
-            key: [
-                ((name, index), comparison)
-                for name, summands in self._summands.items()
-                for index, (source, comparison) in enumerate(summands)
-                if source == key
-            ]
-            for key in self._sources
-        }
+        self._shared = SharedSources(backends)
         self._with_layers = with_layers
         self._fingerprints = together or cache is not None
         self._cache = cache
         self._perturbation = perturbation
-        self._bytes_per_pixel: dict[str, float] = dict.fromkeys(self._sources, 0.0)
+        self._bytes_per_pixel: dict[str, float] = dict.fromkeys(self._shared.sources, 0.0)
         # The memory of a GPU is used by one batch at a time; files are read meanwhile.
-        on_gpu = any(metric.device.type == "cuda" for metric in metrics.values())
+        on_gpu = any(backend.on_gpu for backend in backends.values())
         self._turn: AbstractContextManager[object] = threading.Lock() if on_gpu else nullcontext()
 
-    @torch.inference_mode()
     def warm_up(self, size: tuple[int, int] | None) -> None:
         """Extract features of a random image, so that runtimes are ready and the memory of features is known.
 
         Args:
             size: (height, width) of images to come, or None if none is known.
         """
-        draw = torch.Generator().manual_seed(0)
-        for key, source in self._sources.items():
+        draw = np.random.default_rng(0)
+        for key, source in self._shared.sources.items():
             shape = size or _PROBE_SIZE
             if source.window is not None:
                 shape = (source.window, source.window)
-            image = torch.rand(3, *shape, generator=draw)
+            image = draw.random((3, *shape), dtype=np.float32)
             with self._turn:
-                features = next(source.extract_in_parts(source.batch([image])))
+                features = next(source.extract_in_parts([image]))
             self._bytes_per_pixel[key] = features.nbytes / source.count_pixels(*shape)
 
     def feature_bytes(self, height: int, width: int) -> int:
@@ -122,13 +109,12 @@ class FeatureExtractor:
         Raises:
             ArgumentError: If a metric does not accept images of this size.
         """
-        per_pixel = self._bytes_per_pixel
-        return int(sum(per_pixel[key] * source.count_pixels(height, width) for key, source in self._sources.items()))
+        sources = self._shared.sources
+        return int(sum(self._bytes_per_pixel[key] * sources[key].count_pixels(height, width) for key in sources))
 
-    @torch.inference_mode()
     def extract(
-        self, paths: Sequence[Path], *, in_parts: bool, like: Sequence[ImageFeatures] | None = None
-    ) -> list[ImageFeatures | InnersightError]:
+        self, paths: Sequence[Path], *, in_parts: bool, like: Sequence[FileFeatures] | None = None
+    ) -> list[FileFeatures | InnersightError]:
         """Read image files and extract their features.
 
         Args:
@@ -139,19 +125,19 @@ class FeatureExtractor:
         Returns:
             For each file its features, or the error.
         """
-        found: dict[int, ImageFeatures | InnersightError] = {}
-        read: dict[tuple[int, int], list[tuple[int, torch.Tensor, dict[str, str]]]] = {}
+        found: dict[int, FileFeatures | InnersightError] = {}
+        read: dict[tuple[int, int], list[tuple[int, Image, dict[str, str]]]] = {}
         for index, path in enumerate(paths):
             try:
                 keys = {} if self._cache is None or in_parts else self._keys(path, self._cache, like is None)
                 image = self._from_cache(path, keys) or self._read(path, like is None)
-                size = image.size if isinstance(image, ImageFeatures) else (image.shape[-2], image.shape[-1])
+                size = image.size if isinstance(image, FileFeatures) else (image.shape[-2], image.shape[-1])
                 if like is not None:
-                    check_same_size(like[index].size, size, (str(like[index].path), str(path)))
+                    check_same_size(like[index].size, size, (like[index].path, path))
             except InnersightError as error:
                 found[index] = error
                 continue
-            if isinstance(image, ImageFeatures):
+            if isinstance(image, FileFeatures):
                 found[index] = image
             else:
                 read.setdefault(size, []).append((index, image, keys))
@@ -160,7 +146,7 @@ class FeatureExtractor:
             images = [image for _, image, _ in group]
             if in_parts:
                 found.update(
-                    (index, ImageFeatures(paths[index], size, {}, image, None))
+                    (index, FileFeatures(size, {}, image, paths[index], None))
                     for index, image in zip(indices, images, strict=True)
                 )
                 continue
@@ -171,19 +157,18 @@ class FeatureExtractor:
                 found.update((index, error) for index in indices)
                 continue
             for (index, image, keys), features in zip(group, extracted, strict=True):
-                one = ImageFeatures(paths[index], size, features, None, self._fingerprint(image))
+                one = FileFeatures(size, features, None, paths[index], self._fingerprint(image))
                 self._to_cache(one, keys)
                 found[index] = one
         return [found[index] for index in range(len(paths))]
 
-    @torch.inference_mode()
-    def compare(self, reference: ImageFeatures, distorted: ImageFeatures) -> RowScore:
+    def compare(self, reference: FileFeatures, distorted: FileFeatures) -> RowScore:
         """Score one pair of one size. Either both have features, or both have pixels."""
         try:
             if reference.fingerprint is not None and reference.fingerprint == distorted.fingerprint:
                 distorted = reference
             with self._turn:
-                scores, per_layer = self._score(reference, distorted)
+                scores, per_layer = self._shared.score(reference, distorted, per_layer=self._with_layers)
             for name, score in scores.items():
                 if not math.isfinite(score):
                     raise ImageError(f"The score of {name} is {score}: the features of these images are not finite.")
@@ -191,60 +176,24 @@ class FeatureExtractor:
             return RowScore({}, {}, str(error))
         return RowScore(scores, per_layer, None)
 
-    def _score(
-        self, reference: ImageFeatures, distorted: ImageFeatures
-    ) -> tuple[dict[str, float], dict[str, list[float]]]:
-        totals: dict[tuple[str, int], float] = {}
-        layers: dict[tuple[str, int], list[float]] = {}
-        for key, own in self._comparisons.items():
-            windows = 0
-            for r, d in self._pairs_of_features(key, reference, distorted):
-                windows += r.windows
-                for place, comparison in own:
-                    totals[place] = totals.get(place, 0.0) + comparison.score(r, d) * r.windows
-                    if self._with_layers:
-                        values = [value * r.windows for value in comparison.score_layers(r, d)]
-                        before = layers.get(place, [0.0] * len(values))
-                        layers[place] = [total + value for total, value in zip(before, values, strict=True)]
-            for place, _ in own:
-                totals[place] /= windows
-                layers[place] = [total / windows for total in layers.get(place, [])]
-        scores, per_layer = {}, {}
-        for name, summands in self._summands.items():
-            scores[name] = sum(totals[name, index] for index in range(len(summands)))
-            if self._with_layers:
-                per_layer[name] = [value for index in range(len(summands)) for value in layers[name, index]]
-        return scores, per_layer
-
-    def _pairs_of_features(
-        self, key: str, reference: ImageFeatures, distorted: ImageFeatures
-    ) -> Iterator[tuple[ViewFeatures, ViewFeatures]]:
-        if key in reference.features and key in distorted.features:
-            yield reference.features[key], distorted.features[key]
-            return
-        if reference.image is None or distorted.image is None:
-            raise ValueError("one image has features, the other has pixels")
-        source = self._sources[key]
-        parts = (source.extract_in_parts(source.batch([image])) for image in (reference.image, distorted.image))
-        yield from zip(*parts, strict=True)
-
-    def _extract(self, images: Sequence[torch.Tensor]) -> list[dict[str, ViewFeatures]]:
-        found: list[dict[str, ViewFeatures]] = [{} for _ in images]
-        for key, source in self._sources.items():
-            features = source.extract(source.batch(images))
+    def _extract(self, images: Sequence[Image]) -> list[dict[str, Features]]:
+        found: list[dict[str, Features]] = [{} for _ in images]
+        for key, source in self._shared.sources.items():
+            features = source.extract(images)
             for index, one in enumerate(found):
                 one[key] = features.one(index) if len(found) > 1 else features
         return found
 
-    def _fingerprint(self, image: torch.Tensor) -> bytes | None:
-        return hashlib.blake2b(image.numpy().data, digest_size=16).digest() if self._fingerprints else None
+    def _fingerprint(self, image: Image) -> bytes | None:
+        return pixel_digest(image) if self._fingerprints else None
 
-    def _read(self, path: Path, is_reference: bool) -> torch.Tensor:
+    def _read(self, path: Path, is_reference: bool) -> Image:
         image = read_image(path)
         if self._perturbation is None:
             return image
-        perturb = self._perturbation.of_reference if is_reference else self._perturbation.of_distorted
-        return perturb(image).contiguous()
+        from innersight.inference.torch_backend import perturb
+
+        return perturb(image, self._perturbation, is_reference=is_reference)
 
     def _keys(self, path: Path, cache: FeatureCache, is_reference: bool) -> dict[str, str]:
         # Only a regular file has an end. For any other path, reading it as an image gives the reason.
@@ -255,25 +204,32 @@ class FeatureExtractor:
         except (OSError, ValueError):  # a name with a NUL character or a lone surrogate is a ValueError
             return {}
         done = "" if self._perturbation is None else f"{self._perturbation} of {'r' if is_reference else 'd'}"
-        return {key: cache.key(content, f"{source.extraction} {done}") for key, source in self._sources.items()}
+        return {
+            key: cache.key(content, f"{source.extraction} {done}", versions(source.distributions))
+            for key, source in self._shared.sources.items()
+        }
 
-    def _from_cache(self, path: Path, keys: Mapping[str, str]) -> ImageFeatures | None:
-        features: dict[str, ViewFeatures] = {}
+    def _from_cache(self, path: Path, keys: Mapping[str, str]) -> FileFeatures | None:
+        features: dict[str, Features] = {}
         facts: dict[str, str] = {}
         for source, key in keys.items():
             kept = self._cache.load(key) if self._cache is not None else None
             if kept is None:
                 return None
-            features[source], facts = kept[0].to(self._sources[source].device), kept[1]
+            arrays, facts = kept
+            try:
+                features[source] = self._shared.sources[source].unpack(arrays, facts)
+            except (KeyError, ValueError, TypeError):  # damaged
+                return None
         if not features:
             return None
         try:
             size = int(facts["height"]), int(facts["width"])
-            return ImageFeatures(path, size, features, None, bytes.fromhex(facts["fingerprint"]))
+            return FileFeatures(size, features, None, path, bytes.fromhex(facts["fingerprint"]))
         except (KeyError, ValueError):  # damaged
             return None
 
-    def _to_cache(self, image: ImageFeatures, keys: Mapping[str, str]) -> None:
+    def _to_cache(self, image: FileFeatures, keys: Mapping[str, str]) -> None:
         if self._cache is None or image.fingerprint is None:
             return
         facts = {
@@ -282,4 +238,5 @@ class FeatureExtractor:
             "fingerprint": image.fingerprint.hex(),
         }
         for source, key in keys.items():
-            self._cache.save(key, image.features[source], facts)
+            arrays, own = self._shared.sources[source].pack(image.features[source])
+            self._cache.save(key, arrays, own | facts)

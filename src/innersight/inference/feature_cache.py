@@ -21,7 +21,6 @@ import safetensors.numpy
 from safetensors.numpy import save_file
 
 from innersight.errors import ArgumentError, first_line
-from innersight.provenance import ONNX, TORCH, versions
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
@@ -59,17 +58,18 @@ class FeatureCache:
         except OSError as error:
             raise ArgumentError(f"The cache cannot use the folder '{folder}': {first_line(error)}") from error
 
-    def key(self, content: bytes, extraction: str) -> str:
+    def key(self, content: bytes, extraction: str, software: Mapping[str, str]) -> str:
         """Return the key of the features of a file.
 
         Args:
             content: The bytes of the file.
             extraction: What decides the features beside the file and the versions of the software.
+            software: The version of each distribution that decides the features, see `innersight.provenance.versions`.
 
         Returns:
             A SHA-256, hexadecimal.
         """
-        made = [versions((*TORCH, *ONNX)), extraction]
+        made = [dict(software), extraction]
         return hashlib.sha256(hashlib.sha256(content).digest() + json.dumps(made).encode()).hexdigest()
 
     def load(self, key: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]] | None:

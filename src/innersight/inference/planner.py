@@ -7,19 +7,21 @@ import queue
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, TypeAlias
-
-import torch
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from innersight.errors import ArgumentError, InnersightError
-from innersight.inference.extractor import FeatureExtractor, ImageFeatures, RowScore
-from innersight.inference.feature_cache import FeatureCache
+from innersight.inference.extractor import FeatureExtractor, FileFeatures, RowScore
+from innersight.inference.scorer import Scorer, as_scorers
 from innersight.io.images import read_size
-from innersight.metrics.base import FullReferenceMetric
-from innersight.preprocess.perturbation import Perturbation
+
+if TYPE_CHECKING:
+    from innersight.inference.feature_cache import FeatureCache
+    from innersight.metrics.base import FullReferenceMetric
+    from innersight.preprocess.perturbation import Perturbation
 
 Auto: TypeAlias = Literal["auto"]
 Row: TypeAlias = tuple[int, Path, Path]
@@ -38,7 +40,7 @@ _IN_FLIGHT = 8  # chunks for each worker, so that no worker waits for the planne
 
 def score_pairs(
     pairs: Iterable[tuple[str | Path, str | Path]],
-    metrics: Mapping[str, FullReferenceMetric],
+    metrics: Mapping[str, Scorer | FullReferenceMetric],
     *,
     with_layers: bool = False,
     memory_limit: int = 2 << 30,
@@ -55,12 +57,13 @@ def score_pairs(
 
     Args:
         pairs: Reference and distorted file of each pair.
-        metrics: The metrics by the names of their scores, see `innersight.create_metrics`.
+        metrics: Scorers by the names of their scores; see `innersight.create_scorers`. Metrics of
+            `innersight.create_metrics` are taken too.
         with_layers: Whether to compute `per_layer`. Default: False.
         memory_limit: Memory for images and features, beside the networks, bytes. Features that exceed it are compared
             a few windows at a time. One pair of images is always held. Default: 2 GiB.
-        workers: Number of threads that read and score, each one pair at a time. `auto`, the default: the number of
-            threads that torch uses on a CPU.
+        workers: Number of threads that read and score, each one pair at a time. `auto`, the default: one for each
+            core, or for each thread that torch uses on a CPU.
         batch_size: Number of images in one pass of the network. `auto`, the default: 1 on a CPU, where a larger batch
             is not faster and can change scores by rounding; 16 on a GPU.
         cache: A cache of features. Default: none.
@@ -74,11 +77,11 @@ def score_pairs(
 
     Example:
         >>> from PIL import Image
-        >>> from innersight import create_metrics
+        >>> from innersight import create_scorers
         >>> folder = getfixture("tmp_path")
         >>> Image.new("RGB", (64, 64), (200, 30, 30)).save(folder / "a.png")
         >>> pairs = [(folder / "a.png", folder / "a.png"), (folder / "a.png", folder / "b.png")]
-        >>> for result in score_pairs(pairs, create_metrics(["lite"])):
+        >>> for result in score_pairs(pairs, create_scorers(["lite"])):
         ...     print(dict(result.scores), result.error)
         {'lite': 0.0} None
         {} No such file: '...b.png'.
@@ -110,7 +113,7 @@ class Engine:
 
     def __init__(
         self,
-        metrics: Mapping[str, FullReferenceMetric],
+        metrics: Mapping[str, Scorer | FullReferenceMetric],
         *,
         with_layers: bool = False,
         memory_limit: int = 2 << 30,
@@ -120,25 +123,20 @@ class Engine:
         ahead: int = PLANNED_TOGETHER,
         perturbation: Perturbation | None = None,
     ) -> None:
-        if not isinstance(metrics, Mapping):
-            raise ArgumentError(
-                f"Argument `metrics` must be a dictionary of metrics by name, but got {type(metrics).__name__}: use "
-                "innersight.create_metrics(['lite']), or {'lite': metric}."
-            )
+        self._backends = {name: scorer.backend for name, scorer in as_scorers(metrics).items()}
         for name, number in (("workers", workers), ("batch_size", batch_size)):
             if number != "auto":
                 _check_whole(name, number)
         _check_whole("memory_limit", memory_limit)
         _check_whole("ahead", ahead)
-        on_gpu = any(metric.device.type == "cuda" for metric in metrics.values())
-        threads = torch.get_num_threads()
+        on_gpu = any(backend.on_gpu for backend in self._backends.values())
+        threads = max((backend.threads for backend in self._backends.values()), default=1)
         most = min(os.cpu_count() or 1, _MOST_GPU_WORKERS) if on_gpu else threads
         self._workers: int = most if workers == "auto" else workers
         self._batch: int = (_BATCH_ON_GPU if on_gpu else 1) if batch_size == "auto" else batch_size
-        self._threads = threads
         self._threads_each = 1 if on_gpu else max(1, threads // self._workers)
         self._extractor = FeatureExtractor(
-            metrics, with_layers=with_layers, together=self._batch > 1, cache=cache, perturbation=perturbation
+            self._backends, with_layers=with_layers, together=self._batch > 1, cache=cache, perturbation=perturbation
         )
         self._limit = memory_limit
         self._ahead = ahead
@@ -170,9 +168,14 @@ class Engine:
             return
         if not self._warm:
             self.warm_up(first[1])
-        with ThreadPoolExecutor(
-            self._workers, "innersight", initializer=torch.set_num_threads, initargs=(self._threads_each,)
-        ) as pool:
+        with ExitStack() as stack:
+            starts = [stack.enter_context(backend.workers(self._threads_each)) for backend in self._backends.values()]
+
+            def start() -> None:
+                for each in starts:
+                    each()
+
+            pool = stack.enter_context(ThreadPoolExecutor(self._workers, "innersight", initializer=start))
             run = _Run(pool, self._extractor, self._limit, self._workers)
             try:
                 for chunk in self._plan(chain((first,), source), run):
@@ -180,7 +183,6 @@ class Engine:
                 yield from run.finish()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-                torch.set_num_threads(self._threads)  # torch applies a worker's setting to all later threads
 
     def _plan(self, rows: Iterator[Row], run: _Run) -> Iterator[list[Row]]:
         """Group rows by reference, references in memory first, and cut the groups into chunks."""
@@ -203,7 +205,7 @@ def _check_whole(name: str, number: object) -> None:
 class _Kept:
     """A reference: its features, now or later, and the number of planned chunks that need it."""
 
-    features: Future[ImageFeatures | InnersightError]
+    features: Future[FileFeatures | InnersightError]
     in_parts: bool
     size: tuple[int, int]
     nbytes: int
@@ -346,7 +348,7 @@ class _Run:
             good = [
                 (index, features)
                 for index, (features, kept) in enumerate(zip(references, chunk.references, strict=True))
-                if isinstance(features, ImageFeatures) and kept.in_parts == in_parts
+                if isinstance(features, FileFeatures) and kept.in_parts == in_parts
             ]
             paths = [chunk.rows[index][2] for index, _ in good]
             extracted = self._extractor.extract(paths, in_parts=in_parts, like=[features for _, features in good])

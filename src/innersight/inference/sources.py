@@ -1,181 +1,139 @@
-"""Sources of features for the engine: the views of feature metrics, and the pixels for all other metrics."""
+"""Grouping of metrics by what they compare, so that each source is extracted once for all of them."""
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import torch
-
-from innersight.metrics.base import FullReferenceMetric
-from innersight.metrics.feature_batch import ViewFeatures
-from innersight.metrics.feature_metric import FeatureMetric
-from innersight.metrics.view_comparison import ViewComparison
-from innersight.preprocess.validation import check_images
-
-_PIXELS = "pixels"
+from innersight.inference.backend import Backend, Comparison, Features, Image, Source
 
 
-class Source(ABC):
-    """What metrics of one extractor id and one runtime compare. It is extracted once for all of them.
+@dataclass(frozen=True, eq=False)
+class ImageFeatures:
+    """The features of one image, or its pixels where features are extracted a few windows at a time.
 
     Attributes:
-        device: The device of the extraction.
-        dtype: The dtype of the images.
-        window: Side of the sliding windows, pixels; None where images are used whole.
+        size: (height, width), pixels.
+        features: By source; empty if `image` is given.
+        image: (3, H, W), or None if the features are given.
     """
 
-    device: torch.device
-    dtype: torch.dtype
-    window: int | None = None
-
-    @property
-    @abstractmethod
-    def extraction(self) -> str:
-        """What decides the features, beside the image and the versions of the software."""
-
-    @abstractmethod
-    def extract_in_parts(self, images: torch.Tensor) -> Iterator[ViewFeatures]:
-        """Extract the features of (N, 3, H, W) images, some windows at a time."""
-
-    @abstractmethod
-    def count_pixels(self, height: int, width: int) -> int:
-        """Return a number to which the memory of the features of an image of this size is proportional."""
-
-    def extract(self, images: torch.Tensor) -> ViewFeatures:
-        """Extract the features of (N, 3, H, W) images, all windows together."""
-        return ViewFeatures.join(list(self.extract_in_parts(images)))
-
-    def batch(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Stack (3, H, W) images on the device and in the dtype of the source."""
-        stacked = images[0][None] if len(images) == 1 else torch.stack(list(images))
-        return stacked.to(device=self.device, dtype=self.dtype)
+    size: tuple[int, int]
+    features: Mapping[str, Features]
+    image: Image | None
 
 
-class ViewSource(Source):
-    """The features of a view, with all layers and pixel features that its comparisons need.
+class SharedSources:
+    """The sources of several metrics, each once, and the summands of their scores.
 
     Args:
-        comparisons: Comparisons whose extractors have one extractor id and one runtime.
+        backends: What computes the scores, by the names of the metrics.
+
+    Attributes:
+        sources: The sources by key.
+        summands: For each metric the key of a source and the comparison, once for each summand of its score.
     """
 
-    def __init__(self, comparisons: Sequence[ViewComparison]) -> None:
-        self._extractor = comparisons[0].extractor
-        self._layers = tuple(sorted({layer for comparison in comparisons for layer in comparison.layers}))
-        self._pixels = tuple(dict.fromkeys(pixel for comparison in comparisons for pixel in comparison.pixels))
-        self.device = self._extractor.device
-        self.dtype = self._extractor.dtype
-        self.window = self._extractor.window
+    def __init__(self, backends: Mapping[str, Backend]) -> None:
+        grouped: dict[str, list[Source[Any]]] = {}
+        self.summands: dict[str, list[tuple[str, Comparison[Any]]]] = {}
+        for name, backend in backends.items():
+            parts = backend.parts
+            self.summands[name] = [(source.key, comparison) for source, comparison in parts]
+            for source, _ in parts:
+                grouped.setdefault(source.key, []).append(source)
+        self.sources: dict[str, Source[Any]] = {
+            key: first.join_sources(others) if others else first for key, (first, *others) in grouped.items()
+        }
 
-    @property
-    def extraction(self) -> str:
-        """The extractor id, the runtime, the device, the layers and the pixel features."""
-        extractor = self._extractor
-        pixels = [pixel.key for pixel in self._pixels]
-        made = [extractor.extractor_id, extractor.runtime.name, self.device.type, list(self._layers), pixels]
-        return json.dumps(made)
-
-    def extract_in_parts(self, images: torch.Tensor) -> Iterator[ViewFeatures]:
-        """Extract the features, some windows at a time; see `ViewExtractor.extract_in_parts`."""
-        return self._extractor.extract_in_parts(images, self._layers, self._pixels)
-
-    def count_pixels(self, height: int, width: int) -> int:
-        """Count the pixels that the network gets."""
-        return self._extractor.count_pixels(height, width)
-
-
-class PixelSource(Source):
-    """The pixels, for metrics that do not extract features.
-
-    Args:
-        device: The device of the metrics.
-        dtype: The dtype of the metrics.
-    """
-
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.device = device
-        self.dtype = dtype
-
-    @property
-    def extraction(self) -> str:
-        """`pixels` and the dtype."""
-        return f"{_PIXELS} {self.dtype}"
-
-    def extract_in_parts(self, images: torch.Tensor) -> Iterator[ViewFeatures]:
-        """Return the pixels, all at once.
+    def check_size(self, height: int, width: int) -> None:
+        """Check that all metrics accept images of this size.
 
         Raises:
-            ArgumentError: If the tensor is not (N, 3, H, W) in [0, 1].
+            ArgumentError: If a metric does not accept them.
         """
-        check_images("images", images, dtype=self.dtype, device=self.device)
-        size = images.shape[-2], images.shape[-1]
-        yield ViewFeatures("maps", {_PIXELS: images}, None, images.shape[0], size, self.extraction)
+        for source in self.sources.values():
+            source.count_pixels(height, width)
 
-    def count_pixels(self, height: int, width: int) -> int:
-        """Return the number of pixels."""
-        return height * width
+    def extract(self, image: Image) -> dict[str, Features]:
+        """Extract the features of one image, all windows together.
 
+        Raises:
+            ArgumentError: If a metric does not accept images of this size.
+        """
+        return {key: source.extract([image]) for key, source in self.sources.items()}
 
-class Comparison(ABC):
-    """One summand of a metric's score, computed from the features of one source."""
+    def pairs(self, key: str, reference: ImageFeatures, distorted: ImageFeatures) -> Iterator[tuple[Any, Any]]:
+        """Return the features of a source of both images, some windows at a time if both have pixels."""
+        if key in reference.features and key in distorted.features:
+            yield reference.features[key], distorted.features[key]
+            return
+        if reference.image is None or distorted.image is None:
+            raise ValueError("one image has features, the other has pixels")
+        source = self.sources[key]
+        yield from zip(*(source.extract_in_parts([image]) for image in (reference.image, distorted.image)), strict=True)
 
-    @abstractmethod
-    def score(self, reference: ViewFeatures, distorted: ViewFeatures) -> float:
-        """Score one pair of images."""
+    def score(
+        self, reference: ImageFeatures, distorted: ImageFeatures, *, per_layer: bool
+    ) -> tuple[dict[str, float], dict[str, list[float]]]:
+        """Score one pair of images with all metrics.
 
-    def score_layers(self, reference: ViewFeatures, distorted: ViewFeatures) -> list[float]:  # noqa: ARG002
-        """Compute each layer's part of the score. Default: none."""
-        return []
+        Args:
+            reference: The reference.
+            distorted: The distorted image. Either both have features, or both have pixels.
+            per_layer: Whether to compute each layer's part.
 
+        Returns:
+            The scores, and each layer's part of them, by metric. The second is empty if it is not asked for.
+        """
+        places = [
+            (key, (name, index), comparison)
+            for name, summands in self.summands.items()
+            for index, (key, comparison) in enumerate(summands)
+        ]
+        totals: dict[tuple[str, int], float] = {}
+        layers: dict[tuple[str, int], list[float]] = {}
+        for source in self.sources:
+            own = [(place, comparison) for key, place, comparison in places if key == source]
+            windows = 0
+            for r, d in self.pairs(source, reference, distorted):
+                count = r.windows
+                windows += count
+                for place, comparison in own:
+                    value, parts = comparison.compare(r, d, per_layer=per_layer)
+                    totals[place] = totals.get(place, 0.0) + value * count
+                    before = layers.get(place) or [0.0] * len(parts)
+                    layers[place] = [total + part * count for total, part in zip(before, parts, strict=True)]
+            for place, _ in own:
+                totals[place] /= windows
+                layers[place] = [total / windows for total in layers[place]]
+        scores = {
+            name: sum(totals[name, index] for index in range(len(summands))) for name, summands in self.summands.items()
+        }
+        if not per_layer:
+            return scores, {}
+        return scores, {
+            name: [value for index in range(len(summands)) for value in layers[name, index]]
+            for name, summands in self.summands.items()
+        }
 
-class _OfView(Comparison):
-    def __init__(self, comparison: ViewComparison) -> None:
-        self._comparison = comparison
+    def map(self, name: str, reference: ImageFeatures, distorted: ImageFeatures) -> Image:
+        """Map the differences of one pair of images with one metric that has a map.
 
-    def score(self, reference: ViewFeatures, distorted: ViewFeatures) -> float:
-        return self._comparison.compare(reference, distorted).item()
+        Args:
+            name: The metric.
+            reference: As for `score`.
+            distorted: As for `score`.
 
-    def score_layers(self, reference: ViewFeatures, distorted: ViewFeatures) -> list[float]:
-        found: list[float] = self._comparison.compare_layers(reference, distorted)[0].tolist()
-        return found
-
-
-class _OfPixels(Comparison):
-    def __init__(self, metric: FullReferenceMetric) -> None:
-        self._metric = metric
-
-    def score(self, reference: ViewFeatures, distorted: ViewFeatures) -> float:
-        score: float = self._metric(reference.tensors[_PIXELS], distorted.tensors[_PIXELS]).item()
-        return score
-
-
-def sources_of(
-    metrics: Mapping[str, FullReferenceMetric],
-) -> tuple[dict[str, Source], dict[str, list[tuple[str, Comparison]]]]:
-    """Group metrics by what they compare.
-
-    Args:
-        metrics: The metrics by name.
-
-    Returns:
-        The sources by an id, and for each metric its summands: the id of a source, and the comparison.
-    """
-    views: dict[str, list[ViewComparison]] = {}
-    sources: dict[str, Source] = {}
-    summands: dict[str, list[tuple[str, Comparison]]] = {}
-    for name, metric in metrics.items():
-        if isinstance(metric, FeatureMetric):
-            summands[name] = []
-            for comparison in metric.comparisons:
-                extractor = comparison.extractor
-                key = f"{extractor.extractor_id}, {extractor.runtime.name} on {metric.device}"
-                views.setdefault(key, []).append(comparison)
-                summands[name].append((key, _OfView(comparison)))
-        else:
-            source = PixelSource(metric.device, metric.dtype)
-            key = f"{source.extraction} on {metric.device}"
-            sources[key] = source
-            summands[name] = [(key, _OfPixels(metric))]
-    sources |= {key: ViewSource(comparisons) for key, comparisons in views.items()}
-    return sources, summands
+        Returns:
+            (height, width).
+        """
+        total: Image | None = None
+        for key, comparison in self.summands[name]:
+            part = comparison.map(self.pairs(key, reference, distorted), reference.size)
+            if part is not None:
+                total = part if total is None else total + part
+        if total is None:
+            raise ValueError(f"the metric {name} has no map")
+        return total
