@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from innersight.cli.evaluate import evaluate
 from innersight.datasets.dataset import ChoiceSet, DataSet, RatedPair
 from innersight.datasets.registry import open_dataset
 from innersight.errors import ArgumentError, WeightsError
+from innersight.inference.scorer import Scorer
 from innersight.io.tables import read_rows
 from innersight.metrics.external.registry import METRICS
 from innersight.preprocess.perturbation import Perturbation
@@ -126,11 +127,15 @@ def test_a_metric_named_twice_is_refused() -> None:
         create_available(["psnr", "lite", "psnr"])
 
 
-@dataclass(frozen=True)
-class FixedScores:
-    """A metric for tests of the statistics alone: `use_fixed_scores` replaces the engine that would call it."""
+class FixedScores(Scorer):
+    """A scorer for tests of the statistics alone: `use_fixed_scores` replaces the engine that would call it."""
 
-    higher_is_better: bool = False
+    def __init__(self, higher_is_better: bool = False) -> None:
+        self._higher_is_better = higher_is_better
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self._higher_is_better
 
     def describe(self) -> dict[str, str]:
         return {"citation": "fixed"}
@@ -177,7 +182,7 @@ def test_bench_gives_the_statistics_with_standard_deviation_of_evaluate(
 ) -> None:
     dataset = rated_with_std()
     use_fixed_scores(dataset, two_distances(dataset))
-    metrics: Any = {"good": FixedScores(), "poor": FixedScores()}
+    metrics = {"good": FixedScores(), "poor": FixedScores()}
     result = run_bench(dataset, metrics, tmp_path, resamples=0, votes=votes)
     write_tables(result, tmp_path)
     evaluate(
@@ -208,7 +213,7 @@ def test_the_votes_of_the_data_set_are_used_unless_votes_are_given(
 ) -> None:
     dataset = rated_with_std(votes=9)
     use_fixed_scores(dataset, two_distances(dataset))
-    metrics: Any = {"good": FixedScores(), "poor": FixedScores()}
+    metrics = {"good": FixedScores(), "poor": FixedScores()}
 
     def different_pairs(votes: int | None) -> int:
         found = run_bench(dataset, metrics, tmp_path, resamples=0, votes=votes).outcomes[0].with_std
@@ -222,7 +227,7 @@ def test_metrics_of_both_directions_are_compared(use_fixed_scores: Callable[...,
     dataset = rated_with_std()
     distance = two_distances(dataset)["good"]
     use_fixed_scores(dataset, {"distance": distance, "similarity": [-score for score in distance if score is not None]})
-    metrics: Any = {"distance": FixedScores(), "similarity": FixedScores(higher_is_better=True)}
+    metrics = {"distance": FixedScores(), "similarity": FixedScores(higher_is_better=True)}
     found = run_bench(dataset, metrics, tmp_path, resamples=0).outcomes[0].with_std
     assert found is not None
     assert found.statistics("distance") == found.statistics("similarity")
@@ -236,7 +241,7 @@ def test_few_rows_with_standard_deviation_leave_the_other_statistics(
     pairs = [replace(pair, opinion_std=None if row > 1 else 1.0) for row, pair in enumerate(dataset.pairs)]
     dataset = replace(dataset, pairs=tuple(pairs))
     use_fixed_scores(dataset, two_distances(dataset))
-    metrics: Any = {"good": FixedScores(), "poor": FixedScores()}
+    metrics = {"good": FixedScores(), "poor": FixedScores()}
     (outcome,) = run_bench(dataset, metrics, tmp_path, resamples=0).outcomes
     assert outcome.evaluations["good"].rows == 40
     assert outcome.with_std is None
@@ -250,7 +255,7 @@ def test_a_data_set_without_standard_deviations_has_no_such_statistics(
     dataset = rated_with_std()
     dataset = replace(dataset, pairs=tuple(replace(pair, opinion_std=None) for pair in dataset.pairs))
     use_fixed_scores(dataset, two_distances(dataset))
-    metrics: Any = {"good": FixedScores(), "poor": FixedScores()}
+    metrics = {"good": FixedScores(), "poor": FixedScores()}
     (outcome,) = run_bench(dataset, metrics, tmp_path, resamples=0).outcomes
     assert (outcome.with_std, outcome.notes) == (None, [])
     with pytest.raises(ArgumentError, match="`votes` needs standard deviations of opinions, but made has none"):
@@ -258,7 +263,7 @@ def test_a_data_set_without_standard_deviations_has_no_such_statistics(
 
 
 def test_wrong_votes_are_refused_before_an_image_is_scored(tmp_path: Path) -> None:
-    metrics: Any = {"good": FixedScores()}
+    metrics = {"good": FixedScores()}
     with pytest.raises(ArgumentError, match="`votes` must be at least 1, but got 0"):
         run_bench(rated_with_std(), metrics, tmp_path / "out", votes=0)
     assert not (tmp_path / "out").exists()

@@ -362,7 +362,7 @@ def create_scorers(
         changes=changes,
         overrides=overrides,
     )
-    return {name: _scorer_of(backend) for name, backend in backends.items()}
+    return {name: scorer_of(backend) for name, backend in backends.items()}
 
 
 def as_scorers(metrics: Mapping[str, Scorer | FullReferenceMetric]) -> dict[str, Scorer]:
@@ -379,7 +379,8 @@ def as_scorers(metrics: Mapping[str, Scorer | FullReferenceMetric]) -> dict[str,
     return {name: one if isinstance(one, Scorer) else Scorer(one) for name, one in metrics.items()}
 
 
-def _scorer_of(backend: Backend) -> Scorer:
+def scorer_of(backend: Backend) -> Scorer:
+    """Return the scorer of a backend."""
     scorer = object.__new__(Scorer)
     scorer._backend = backend
     return scorer
