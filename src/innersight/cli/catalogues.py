@@ -135,12 +135,12 @@ def _print_shipped() -> None:
     """Print the metrics that work without torch, and what torch adds."""
     from rich.table import Table
 
-    from innersight import bundles
+    from innersight.bundles.shipped import SHIPPED, shipped
     from innersight.cli.console import console
 
     table = Table("metric", "better", "parts of the score", title="Metrics that are installed with this package")
-    for name in bundles.SHIPPED:
-        if (bundle := bundles.shipped(name)) is not None:
+    for name in SHIPPED:
+        if (bundle := shipped(name)) is not None:
             better = "higher" if bundle.higher_is_better else "lower"
             table.add_row(name, better, ", ".join(bundle.layer_names))
     out = console()
@@ -156,12 +156,12 @@ def _print_configuration(name: str) -> bool:
     """Print the configuration of a metric that is installed with this package; return whether there is one."""
     import tomli_w
 
-    from innersight import bundles
+    from innersight.bundles.shipped import shipped
 
-    bundle = bundles.shipped(name) if name in bundles.SHIPPED else None
+    bundle = shipped(name)
     if bundle is None:
         return False
-    print(tomli_w.dumps(bundle.describe()["configuration"]), end="")
+    print(tomli_w.dumps(bundle.configuration), end="")
     return True
 
 
