@@ -35,7 +35,7 @@ def test_the_score_is_printed_with_its_direction_and_the_citation(run: Run, file
     assert float(first.split()[0]) > 0.01
     assert first.endswith("(0 = identical, lower is more similar)")
     assert [line.split("  ")[1] for line in layers] == list(innersight.create_metric("lite").layer_names)
-    assert citation == innersight.create_metric("lite").citation
+    assert citation == innersight.Scorer("lite").citation
 
 
 def test_json_is_one_object_with_the_whole_configuration(run: Run, files: Path) -> None:
@@ -50,7 +50,7 @@ def test_json_is_one_object_with_the_whole_configuration(run: Run, files: Path) 
     weights = record["metric"]["views"]["main"]["weights"]
     assert weights["source"] == "embedded"
     assert weights["digest"].startswith("sha256:579344248a93")
-    assert record["metric"] | {"citation": ""} == innersight.create_metric("lite").describe() | {"citation": ""}
+    assert record["metric"] == innersight.Scorer("lite").describe()
     heatmap = Image.open(files / "map.png")
     assert heatmap.size == (451, 300)
     assert np.asarray(heatmap.convert("L")).std() > 5
@@ -61,6 +61,39 @@ def test_identical_files_score_zero(run_here: Run, files: Path) -> None:
     record = json.loads(result.stdout)
     assert record["score"] == 0
     assert "per_layer" not in record
+    (files / "copy.png").write_bytes((files / "ref.png").read_bytes())
+    result = run_here("score", "ref.png", "copy.png", "--map", "map.png", "--per-layer")
+    assert re.match(r"0\.000000 +\(0 = identical", result.stdout)
+    assert Image.open(files / "map.png").size == (451, 300)
+
+
+@pytest.mark.parametrize(("distorted", "absent"), [("copy.png", ("torch", "onnxruntime")), ("dis.jpg", ("torch",))])
+def test_only_what_a_pair_needs_is_imported(files: Path, distorted: str, absent: tuple[str, ...]) -> None:
+    """Identical files are decoded, and no runtime is loaded; other pairs need no torch."""
+    (files / "copy.png").write_bytes((files / "ref.png").read_bytes())
+    code = (
+        "import sys\n"
+        "from innersight.cli.app import main\n"
+        f"sys.argv = ['innersight', 'score', 'ref.png', {distorted!r}]\n"
+        "try:\n    main()\n"
+        "finally:\n    print([name for name in ('torch', 'onnxruntime', 'scipy', 'timm') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=files, timeout=300)
+    *_, loaded = done.stdout.splitlines()
+    assert not set(absent) & set(loaded.strip("[]").replace("'", "").split(", ")), loaded
+    assert "scipy" not in loaded
+
+
+def test_the_runtime_can_be_chosen(run_here: Run, files: Path) -> None:
+    scores = {}
+    for runtime in ("torch", "onnx", "auto"):
+        result = run_here("score", "ref.png", "dis.jpg", "--json", "--runtime", runtime)
+        assert result.returncode == 0, result.stderr
+        record = json.loads(result.stdout)
+        scores[runtime] = record["score"]
+        assert ("onnxruntime" in record["metric"]["runtime"]) == (runtime != "torch")
+    assert scores["onnx"] == scores["auto"] == pytest.approx(scores["torch"], rel=1e-5)
+    fails(run_here("score", "ref.png", "dis.jpg", "--metric", "psnr", "--runtime", "onnx"), "`innersight export")
 
 
 def test_a_metric_of_another_library_states_its_direction_fault_49(run_here: Run, files: Path) -> None:
@@ -99,14 +132,15 @@ def test_a_term_whose_weight_is_set_to_0_is_left_out(run_here: Run, files: Path)
     )
 
 
-def test_a_file_that_metrics_show_wrote_gives_the_very_score_of_the_preset(run_here: Run, files: Path) -> None:
+def test_a_file_that_metrics_show_wrote_gives_the_score_of_the_preset(run_here: Run, files: Path) -> None:
     (files / "mine.toml").write_text(run_here("metrics", "show", "lite").stdout)
     preset, own = (
         json.loads(run_here("score", "ref.png", "dis.jpg", "--json", "--metric", metric).stdout)
         for metric in ("lite", "mine.toml")
     )
-    assert own["score"] == preset["score"] > 0
-    assert own["metric"] == preset["metric"]
+    assert own["score"] == pytest.approx(preset["score"], rel=1e-5)  # one is computed by torch, one by a bundle
+    for key in ("name", "scale", "reduce", "views", "terms", "per_layer"):
+        assert own["metric"][key] == preset["metric"][key], key
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")

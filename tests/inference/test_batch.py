@@ -37,8 +37,10 @@ def pairs(tmp_path: Path) -> PairList:
     return open_list(tmp_path / "list.csv")
 
 
-@pytest.fixture(scope="module")
-def metrics() -> Metrics:
+@pytest.fixture(scope="module", params=["torch", "bundle"])
+def metrics(request: pytest.FixtureRequest) -> Metrics:
+    if request.param == "bundle":
+        return {"lite": innersight.Scorer("lite", runtime="onnx")}
     return {"lite": innersight.create_metric("lite", runtime="torch")}
 
 
@@ -70,7 +72,42 @@ def test_an_interrupted_run_resumes_to_the_same_file(pairs: PairList, metrics: M
     assert not list(tmp_path.glob("*.journal"))
 
 
-def test_a_changed_configuration_does_not_resume(pairs: PairList, metrics: Metrics, tmp_path: Path) -> None:
+def test_identical_images_score_exactly_0_also_in_a_resumed_run(
+    pairs: PairList, metrics: Metrics, tmp_path: Path
+) -> None:
+    Image.open(tmp_path / "ref.png").save(tmp_path / "copy.bmp")
+    (tmp_path / "copy.png").write_bytes((tmp_path / "ref.png").read_bytes())
+    names = ("copy.bmp", "ref.png", "5.jpg", "copy.png", "copy.bmp", "ref.png")
+    (tmp_path / "same.csv").write_text(
+        "\n".join(["reference,distorted", *(f"ref.png,{name}" for name in names)]) + "\n"
+    )
+    same = open_list(tmp_path / "same.csv")
+    interrupted(same, metrics, tmp_path / "out.csv", after=2)
+    assert score_list(same, metrics, tmp_path / "out.csv", resume=True, workers=3).resumed == 2
+    scores = [float(row["score"]) for row in read(tmp_path / "out.csv")]
+    assert scores.pop(2) > 1
+    assert scores == [0.0] * 5
+
+
+def test_what_decides_the_scores_of_a_bundle_is_in_the_record(pairs: PairList, tmp_path: Path) -> None:
+    """A run that another bundle or another version of the runtime began is not continued."""
+    scorer = innersight.Scorer("lite", runtime="onnx")
+    score_list(pairs, {"lite": scorer}, tmp_path / "out.csv")
+    record = json.loads((tmp_path / "out.csv.run.json").read_text())["metrics"]["lite"]
+    assert record == scorer.describe()
+    assert record["bundle"].startswith("sha256:")
+    assert record["runtime"] == f"onnxruntime {record['versions']['onnxruntime']}"
+
+    class Other(innersight.Scorer):
+        def describe(self) -> dict[str, Any]:
+            return {**super().describe(), "bundle": "sha256:0"}
+
+    with pytest.raises(ArgumentError, match=r"changed: metrics\.lite\.bundle was 'sha256:"):
+        score_list(pairs, {"lite": Other("lite")}, tmp_path / "out.csv", resume=True)
+
+
+def test_a_changed_configuration_does_not_resume(pairs: PairList, tmp_path: Path) -> None:
+    metrics = {"lite": innersight.create_metric("lite", runtime="torch")}
     interrupted(pairs, metrics, tmp_path / "out.csv", after=1)
     other = {"lite": innersight.create_metric("lite", distance="rel-l2", runtime="torch")}
     with pytest.raises(

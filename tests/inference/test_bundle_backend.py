@@ -50,6 +50,7 @@ class MeanColours:
         return (height // SIDE) * (width // SIDE)
 
     def count_pixels(self, height: int, width: int) -> int:
+        self.check_size(height, width)
         return self.count_windows(height, width) * SIDE**2
 
     def check_size(self, height: int, width: int) -> None:

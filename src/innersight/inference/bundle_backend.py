@@ -100,7 +100,6 @@ class BundleSource(Source[BundleFeatures]):
 
     def count_pixels(self, height: int, width: int) -> int:
         """Count the pixels that the network gets."""
-        self._bundle.check_size(height, width)
         return self._bundle.count_pixels(height, width)
 
     def pack(self, features: BundleFeatures) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from innersight import bundles
+from innersight.bundles import SHIPPED, Bundle, shipped
+from innersight.bundles.bundle import DESCRIPTION
 from innersight.errors import ArgumentError
 from innersight.extras import needed_for
 from innersight.inference.backend import Backend
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from innersight.metrics.base import FullReferenceMetric
     from innersight.metrics.config import MetricConfig
-
-_DESCRIPTION = "metric.json"
-"""The file that makes a folder a bundle."""
 
 
 def choose_backends(
@@ -87,7 +85,7 @@ def choose_backend(
 
 def is_bundle(metric: object) -> TypeGuard[str | Path]:
     """Tell whether a metric is the folder of a bundle, or the name of a bundle that is installed with the package."""
-    return isinstance(metric, (str, Path)) and (str(metric) in bundles.SHIPPED or _is_folder(metric))
+    return isinstance(metric, (str, Path)) and (str(metric) in SHIPPED or _is_folder(metric))
 
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -108,14 +106,13 @@ def _bundle(metric: object, options: Mapping[str, Any], overrides: Mapping[str, 
     wrong = [(name, value) for name, value in {**options, **overrides}.items() if not _fits_bundle(name, value)]
     runtime = options["runtime"]
     if is_bundle(metric):
-        shipped = str(metric) in bundles.SHIPPED
+        is_shipped = str(metric) in SHIPPED
         if not wrong:
             from innersight.inference.bundle_backend import BundleBackend
 
-            bundle = bundles.shipped(str(metric)) if shipped else bundles.Bundle.load(metric)
-            if bundle is not None:
-                return BundleBackend(bundle)
-        elif not shipped or runtime == "onnx":
+            # Another process can have another working directory.
+            return BundleBackend(shipped(str(metric)) or Bundle.load(Path(metric).absolute()))
+        if not is_shipped or runtime == "onnx":
             name, value = wrong[0]
             raise ArgumentError(
                 f"Argument `{name}`: the bundle '{metric}' computes in fp32 on the CPU, with the values and weights it "
@@ -129,7 +126,7 @@ def _bundle(metric: object, options: Mapping[str, Any], overrides: Mapping[str, 
         )
     elif _is_path(metric) and Path(metric).is_dir():
         raise ArgumentError(
-            f"Argument `metric`: the folder '{metric}' has no {_DESCRIPTION}, so it is no bundle: `innersight export` "
+            f"Argument `metric`: the folder '{metric}' has no {DESCRIPTION}, so it is no bundle: `innersight export` "
             "writes one."
         )
     return None
@@ -151,7 +148,7 @@ def _is_path(metric: object) -> TypeGuard[str | Path]:
 
 def _is_folder(metric: str | Path) -> bool:
     try:
-        return (Path(metric) / _DESCRIPTION).is_file()
+        return (Path(metric) / DESCRIPTION).is_file()
     except (OSError, ValueError):  # a text that cannot be a path
         return False
 
