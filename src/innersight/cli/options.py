@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -152,7 +153,10 @@ def parse_changes(texts: Sequence[str] | None) -> dict[str, object]:
 
 
 def disable_tf32() -> None:
-    """Compute convolutions on CUDA in float32; torch's default rounds their inputs to TF32, with 10 bits."""
-    import torch
+    """Compute convolutions on CUDA in float32; torch's default rounds their inputs to TF32, with 10 bits.
 
-    torch.backends.cudnn.allow_tf32 = False
+    Call it after the metrics are made: where no metric needed torch, it is not imported, and nothing is to be done.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.backends.cudnn.allow_tf32 = False
