@@ -130,7 +130,7 @@ def test_a_bundle_and_a_metric_of_torch_run_together_and_identical_files_score_e
     for row in found[3:]:
         assert [float(row[f"score_{name}"]) for name in ("lite", "lite:layers=0")] == [0.0, 0.0]
     assert all(float(row["score_lite"]) > 0 for row in found[:3])
-    record = json.loads((listed / "s.csv.run.json").read_text())["metrics"]
+    record = json.loads((listed / "s.csv.run.json").read_text())["run"]["metrics"]
     assert record["lite"] == innersight.Scorer("lite").describe()
     assert "onnxruntime" in record["lite"]["runtime"]
 

@@ -93,7 +93,7 @@ def test_what_decides_the_scores_of_a_bundle_is_in_the_record(pairs: PairList, t
     """A run that another bundle or another version of the runtime began is not continued."""
     scorer = innersight.Scorer("lite", runtime="onnx")
     score_list(pairs, {"lite": scorer}, tmp_path / "out.csv")
-    record = json.loads((tmp_path / "out.csv.run.json").read_text())["metrics"]["lite"]
+    record = json.loads((tmp_path / "out.csv.run.json").read_text())["run"]["metrics"]["lite"]
     assert record == scorer.describe()
     assert record["bundle"].startswith("sha256:")
     assert record["runtime"] == f"onnxruntime {record['versions']['onnxruntime']}"
