@@ -45,6 +45,18 @@ def cite(config: MetricConfig, comparisons: Sequence[ViewComparison]) -> str:
         config: The configuration.
         comparisons: The comparisons of its views.
     """
+    extractor = comparisons[0].extractor
+    made = f"{extractor.precision}, {extractor.runtime.name} (torch {versions(TORCH)['torch']})"
+    return f"{cite_configuration(config, comparisons)}; {made}"
+
+
+def cite_configuration(config: MetricConfig, comparisons: Sequence[ViewComparison]) -> str:
+    """Return the part of the citation that does not depend on the runtime.
+
+    Args:
+        config: The configuration.
+        comparisons: The comparisons of its views.
+    """
     record = describe(config, comparisons)
     views = []
     for comparison in comparisons:
@@ -59,11 +71,9 @@ def cite(config: MetricConfig, comparisons: Sequence[ViewComparison]) -> str:
         if len(comparisons) == 1:
             del own["view"]
         terms.append(f"{name} {term['weight']:g} ({_listed(own)})")
-    extractor = comparisons[0].extractor
-    torch_version = record["versions"]["torch"]
     return (
         f"innersight {__version__} {config.name}: {', '.join(views)}; {', '.join(terms)}; scale {config.scale}, "
-        f"{config.reduce} of terms; {extractor.precision}, {extractor.runtime.name} (torch {torch_version})"
+        f"{config.reduce} of terms"
     )
 
 

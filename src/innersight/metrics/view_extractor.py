@@ -14,7 +14,7 @@ from innersight.metrics.feature_batch import ViewFeatures, layer_key
 from innersight.metrics.terms.base import FeatureSource, PixelFeature
 from innersight.metrics.view import View
 from innersight.preprocess.chroma import halve_chroma
-from innersight.preprocess.input_policy import WindowGrid, fit_short_side
+from innersight.preprocess.input_policy import WindowGrid
 from innersight.preprocess.resize import resize
 from innersight.preprocess.validation import check_images
 from innersight.preprocess.windows import cut_windows
@@ -133,24 +133,11 @@ class ViewExtractor:
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """Resize (N, 3, H, W) images as the view says."""
-        return resize(images, self._prepared_size(*size_of(images)))
+        return resize(images, self.prepared_size(*size_of(images)))
 
     def grid(self, height: int, width: int) -> WindowGrid | None:
-        """Return the windows over prepared images of a size; None where images are used whole.
-
-        Raises:
-            ArgumentError: If the images are smaller than a window.
-        """
-        policy = self.view.input
-        if policy.window is None or policy.stride is None:
-            return None
-        if min(height, width) < policy.window:
-            raise ArgumentError(
-                f"The view {self.view.name!r} uses windows of {policy.window} x {policy.window} pixels (input "
-                f"'{policy}'), but the images are {height} x {width} (height x width). Enlarge them with "
-                f"input='short={policy.window},{policy}', or use the metric 'lite', which takes any size."
-            )
-        return WindowGrid.over(height, width, policy.window, policy.stride)
+        """Return the windows over prepared images of a size; see `InputPolicy.grid`."""
+        return self.view.input.grid(height, width, self.view.name)
 
     def walk(
         self, images: torch.Tensor, layers: Sequence[int], pixels: Sequence[PixelFeature], *, gradient: bool
@@ -222,17 +209,13 @@ class ViewExtractor:
         Raises:
             ArgumentError: If the image is smaller than a window.
         """
-        height, width = self._prepared_size(height, width)
+        height, width = self.prepared_size(height, width)
         grid = self.grid(height, width)
         return height * width if grid is None else len(grid) * grid.window**2
 
-    def _prepared_size(self, height: int, width: int) -> tuple[int, int]:
-        policy = self.view.input
-        if policy.short_side is None:
-            return height, width
-        # Windows have the network's size already; whole images must fit its patches.
-        multiple = self.backbone.multiple if policy.window is None else 1
-        return fit_short_side(height, width, policy.short_side, multiple)
+    def prepared_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the (height, width) of an image after the resize; see `InputPolicy.prepared_size`."""
+        return self.view.input.prepared_size(height, width, self.backbone.multiple)
 
 
 def size_of(images: torch.Tensor) -> tuple[int, int]:

@@ -62,6 +62,46 @@ class InputPolicy:
                 f"window={self.window}."
             )
 
+    def prepared_size(self, height: int, width: int, multiple: int = 1) -> tuple[int, int]:
+        """Compute the size of an image after the resize.
+
+        Args:
+            height: Height of the image, pixels.
+            width: Width of the image, pixels.
+            multiple: Number that must divide the sides of a whole image, pixels; see `fit_short_side`. Default: 1.
+
+        Returns:
+            (height, width).
+
+        Raises:
+            ArgumentError: If the result has more than 2^24 pixels.
+        """
+        if self.short_side is None:
+            return height, width
+        # Windows have the network's size already; whole images must fit its patches.
+        return fit_short_side(height, width, self.short_side, multiple if self.window is None else 1)
+
+    def grid(self, height: int, width: int, view: str) -> WindowGrid | None:
+        """Return the windows over prepared images of a size; None where images are used whole.
+
+        Args:
+            height: Height of the prepared image, pixels.
+            width: Width of the prepared image, pixels.
+            view: Name of the view, for the error.
+
+        Raises:
+            ArgumentError: If the images are smaller than a window.
+        """
+        if self.window is None or self.stride is None:
+            return None
+        if min(height, width) < self.window:
+            raise ArgumentError(
+                f"The view {view!r} uses windows of {self.window} x {self.window} pixels (input '{self}'), but the "
+                f"images are {height} x {width} (height x width). Enlarge them with "
+                f"input='short={self.window},{self}', or use the metric 'lite', which takes any size."
+            )
+        return WindowGrid.over(height, width, self.window, self.stride)
+
     @classmethod
     def parse(cls, text: str) -> InputPolicy:
         """Read the text form. It is the inverse of `str`.

@@ -1,0 +1,355 @@
+"""A bundle: the folder with the graphs of a metric, and ONNX Runtime to run them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from innersight.errors import ArgumentError, ImageError
+from innersight.preprocess.input_policy import InputPolicy
+from innersight.provenance import ONNX, version_of, versions
+
+FORMAT = 1
+"""Version of the layout of a bundle. docs/bundles.md describes it."""
+
+DESCRIPTION = "metric.json"
+"""Name of the file that describes a bundle."""
+
+GRAPHS = ("extract.onnx", "compare.onnx", "map.onnx")
+"""Names of the files with graphs. The last is absent if the metric has no map."""
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Features: TypeAlias = Mapping[str, Floats]
+"""The features of images by name. The first axis has the windows of the images, one for a whole image."""
+
+_ALL_WINDOWS = 2**31
+_KEYS = ("name", "citation", "configuration", "views", "features", "layer_names", "files")
+
+
+class Bundle:
+    """A metric that was exported as ONNX graphs.
+
+    `Bundle.load` makes it. The graphs are loaded at their first use. A bundle can be used from several threads, and it
+    can be pickled: a copy loads the graphs from the same folder.
+
+    Args:
+        folder: The folder with the graphs.
+        description: The content of metric.json.
+
+    Attributes:
+        folder: The folder with the graphs.
+    """
+
+    def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self._description = description
+        self._views = [(view["name"], InputPolicy.parse(view["input"]), view["multiple"]) for view in self._all_views]
+        self._start()
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Bundle:
+        """Read the description of a bundle and check its files.
+
+        Args:
+            folder: A folder that `innersight export` wrote.
+
+        Returns:
+            The bundle. Its graphs are not loaded yet.
+
+        Raises:
+            ArgumentError: If the folder is no bundle, a file is missing or was changed, or another version of the
+                layout is needed.
+
+        Example:
+            >>> from innersight.bundles import shipped
+            >>> Bundle.load(shipped("lite").folder).layer_names
+            ('layer 0', 'layer 2', 'layer 3', 'layer 4', 'thumbnail', 'chroma')
+        """
+        folder = Path(folder)
+        try:
+            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArgumentError(
+                f"'{folder}' is not a bundle: its {DESCRIPTION} cannot be read ({type(error).__name__}). Write a bundle "
+                "with: innersight export METRIC --out FOLDER."
+            ) from None
+        found = description.get("format") if isinstance(description, dict) else None
+        if found != FORMAT:
+            raise ArgumentError(
+                f"The bundle '{folder}' has the format {found!r}, but this version of innersight reads {FORMAT}: export "
+                "the metric again."
+            )
+        missing = [key for key in _KEYS if key not in description]
+        if missing:
+            raise ArgumentError(f"'{folder / DESCRIPTION}' lacks {', '.join(missing)}: export the metric again.")
+        for name, digest in description["files"].items():
+            if name not in GRAPHS or digest_of(folder / name) != digest:
+                raise ArgumentError(
+                    f"The file '{folder / name}' is missing, or is not the one that {DESCRIPTION} names: export the "
+                    "metric again."
+                )
+        return cls(folder, description)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without the loaded graphs."""
+        return {"folder": self.folder, "_description": self._description, "_views": self._views}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    @property
+    def name(self) -> str:
+        """The name of the metric."""
+        name: str = self._description["name"]
+        return name
+
+    @property
+    def higher_is_better(self) -> bool:
+        """False: 0 is the score of identical images."""
+        return False
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The names of the parts that `compare` returns."""
+        return tuple(self._description["layer_names"])
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the metric has a map."""
+        return GRAPHS[2] in self._description["files"]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features."""
+        return tuple(feature["name"] for feature in self._description["features"])
+
+    @property
+    def window(self) -> int | None:
+        """Side of the sliding windows, pixels; None where images are used whole."""
+        return self._views[0][1].window
+
+    @property
+    def runtime_name(self) -> str:
+        """`onnxruntime` with its version."""
+        return f"onnxruntime {version_of('onnxruntime')}"
+
+    @property
+    def extractor_id(self) -> str:
+        """What decides the features: the digest of the graph, and the version of the runtime."""
+        return f"{self._description['files'][GRAPHS[0]]} {self.runtime_name}"
+
+    @property
+    def citation(self) -> str:
+        """One line to cite with a score: everything that decided it."""
+        return f"{self._description['citation']}; float32, {self.runtime_name} (bundle {self._digest[:19]})"
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything that decides a score, in JSON types."""
+        return {
+            **self._description["description"],
+            "versions": versions(ONNX),
+            "per_layer": list(self.layer_names),
+            "precision": "float32",
+            "runtime": self.runtime_name,
+            "device": "cpu",
+            "bundle": self._digest,
+            "exported_with": self._description["versions"],
+            "citation": self.citation,
+        }
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The configuration of the metric, as a configuration file holds it."""
+        found: dict[str, Any] = self._description["configuration"]
+        return found
+
+    @property
+    def check(self) -> dict[str, Any]:
+        """The largest differences from torch that the exporter found; see docs/bundles.md."""
+        found: dict[str, Any] = self._description.get("check", {})
+        return found
+
+    def check_size(self, height: int, width: int) -> None:
+        """Check that images of a size can be scored.
+
+        Args:
+            height: Height of the image, pixels.
+            width: Width of the image, pixels.
+
+        Raises:
+            ArgumentError: If the image is smaller than a window, or has too many pixels after the resize.
+        """
+        for name, policy, multiple in self._views:
+            policy.grid(*policy.prepared_size(height, width, multiple), name)
+
+    def count_windows(self, height: int, width: int) -> int:
+        """Count the windows of an image: 1 where images are used whole.
+
+        Args:
+            height: Height of the image, pixels.
+            width: Width of the image, pixels.
+
+        Raises:
+            ArgumentError: As `check_size`.
+        """
+        name, policy, multiple = self._views[0]
+        grid = policy.grid(*policy.prepared_size(height, width, multiple), name)
+        return 1 if grid is None else len(grid)
+
+    def count_pixels(self, height: int, width: int) -> int:
+        """Count the pixels that the networks get of an image; a pixel in several windows counts several times.
+
+        Args:
+            height: Height of the image, pixels.
+            width: Width of the image, pixels.
+
+        Returns:
+            A number to which the memory of the features is proportional.
+
+        Raises:
+            ArgumentError: As `check_size`.
+        """
+        total = 0
+        for name, policy, multiple in self._views:
+            size = policy.prepared_size(height, width, multiple)
+            grid = policy.grid(*size, name)
+            total += size[0] * size[1] if grid is None else len(grid) * grid.window**2
+        return total
+
+    def extract(
+        self, images: Floats, *, threads: int | None = None, windows: tuple[int, int] | None = None
+    ) -> dict[str, Floats]:
+        """Compute the features of images.
+
+        Args:
+            images: (N, 3, H, W), float32, sRGB in [0, 1].
+            threads: Number of threads. Default: one for each core.
+            windows: The first window and the number of windows, in place of all windows. Default: all.
+
+        Returns:
+            The features by name. The first axis is K * N for K windows: the first window of all images, then the second
+            window of all images, and so on.
+
+        Raises:
+            ArgumentError: If the array is not (N, 3, H, W) of float32, or as `check_size`.
+        """
+        if images.dtype != np.float32 or images.ndim != 4 or images.shape[1] != 3 or not len(images):
+            raise ArgumentError(
+                f"Argument `images` must be a float32 array (N, 3, H, W), but got {images.dtype} {images.shape}: use "
+                "innersight.read_image."
+            )
+        self.check_size(*images.shape[2:])
+        inputs: dict[str, Any] = {}
+        if self.window is not None:
+            first, count = windows or (0, _ALL_WINDOWS)
+            inputs = {"first_window": np.array([first]), "window_count": np.array([count])}
+        found = [self._run(GRAPHS[0], {"image": image[None], **inputs}, threads) for image in images]
+        if len(found) == 1:
+            return found[0]
+        return {
+            name: np.stack([one[name] for one in found], 1).reshape(-1, *found[0][name].shape[1:]) for name in found[0]
+        }
+
+    def compare(
+        self, reference: Features, distorted: Features, *, threads: int | None = None
+    ) -> tuple[float, list[float]]:
+        """Score one pair by its features.
+
+        Args:
+            reference: Features of one image.
+            distorted: Features of one image of the same size.
+            threads: Number of threads. Default: one for each core.
+
+        Returns:
+            The score, 0 for identical images, and the part of each layer in it, in the order of `layer_names`.
+
+        Raises:
+            ImageError: If the features have different sizes.
+        """
+        found = self._run(GRAPHS[1], self._both(reference, distorted), threads)
+        return float(found["score"][0]), [float(part) for part in found["per_layer"]]
+
+    def map(
+        self, reference: Features, distorted: Features, size: tuple[int, int], *, threads: int | None = None
+    ) -> Floats:
+        """Compute a map of the differences of one pair by its features.
+
+        Args:
+            reference: Features of one image, of all windows.
+            distorted: Features of one image of the same size.
+            size: (height, width) of the images, pixels.
+            threads: Number of threads. Default: one for each core.
+
+        Returns:
+            (H, W), from 0, in the units of the score before the pooling over positions.
+
+        Raises:
+            ArgumentError: If the metric has no map.
+            ImageError: If the features have different sizes.
+        """
+        if not self.has_map:
+            raise ArgumentError(f"The bundle of {self.name} has no map: use another metric, such as 'lite'.")
+        inputs = {**self._both(reference, distorted), "size": np.array(size)}
+        return self._run(GRAPHS[2], inputs, threads)["map"]
+
+    @property
+    def _digest(self) -> str:
+        content = json.dumps(self._description["files"], sort_keys=True)
+        return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+
+    @property
+    def _all_views(self) -> Sequence[Mapping[str, Any]]:
+        views: Sequence[Mapping[str, Any]] = self._description["views"]
+        return views
+
+    def _both(self, reference: Features, distorted: Features) -> dict[str, Floats]:
+        for name in self.feature_names:
+            if reference[name].shape != distorted[name].shape:
+                raise ImageError(
+                    f"The features of the two images have different shapes ({name}: {reference[name].shape} and "
+                    f"{distorted[name].shape}): compare images of one size."
+                )
+        sides = (("reference", reference), ("distorted", distorted))
+        return {f"{side}.{name}": features[name] for side, features in sides for name in self.feature_names}
+
+    def _start(self) -> None:
+        """Create the lock and the empty table of loaded graphs."""
+        self._lock = threading.Lock()
+        self._sessions: dict[tuple[str, int | None], Any] = {}
+
+    def _run(self, graph: str, inputs: Mapping[str, Any], threads: int | None) -> dict[str, Floats]:
+        session = self._session(graph, threads)
+        wanted = [value.name for value in session.get_inputs()]
+        outputs = [value.name for value in session.get_outputs()]
+        found = session.run(outputs, {name: inputs[name] for name in wanted})
+        return dict(zip(outputs, found, strict=True))
+
+    def _session(self, graph: str, threads: int | None) -> Any:
+        with self._lock:
+            if (graph, threads) not in self._sessions:
+                import onnxruntime
+
+                options = onnxruntime.SessionOptions()
+                options.log_severity_level = 3  # errors; an exception reports those that matter
+                if threads is not None:
+                    options.intra_op_num_threads = threads
+                self._sessions[graph, threads] = onnxruntime.InferenceSession(
+                    self.folder / graph, options, providers=["CPUExecutionProvider"]
+                )
+            return self._sessions[graph, threads]
+
+
+def digest_of(file: Path) -> str | None:
+    """Return the SHA-256 of a file as `sha256:` and hexadecimal digits, or None if it cannot be read."""
+    try:
+        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    except OSError:
+        return None

@@ -1,0 +1,1 @@
+"""Export of metrics as ONNX bundles."""

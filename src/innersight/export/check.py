@@ -1,0 +1,140 @@
+"""Check of a bundle: its scores, parts of layers and maps against those of torch, on images of many sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from innersight.bundles.bundle import Bundle, Floats
+from innersight.errors import ArgumentError
+from innersight.metrics.feature_metric import FeatureMetric
+
+TOLERANCE = 1e-5
+"""Largest allowed difference, relative to torch's value."""
+
+SIZES = (
+    (64, 64), (64, 97), (101, 64), (128, 128), (101, 203), (200, 333), (224, 224), (225, 231), (256, 256), (256, 301),
+    (301, 257), (384, 512), (512, 384), (431, 582), (449, 424), (480, 640), (767, 511), (300, 1500), (1500, 300),
+    (720, 1280), (1280, 720), (333, 999), (650, 651), (1080, 1920), (1081, 1923), (300, 3000), (2160, 3840),
+    (4320, 7680),
+)  # fmt: skip
+"""(height, width) of the images: small and large, portrait, panorama, odd sides."""
+
+_LEAST_SIZES = 20
+_MOST_WINDOWS = 64
+"""Larger images are left out where a metric has windows: more windows repeat the same computation."""
+
+
+def check_bundle(bundle: Bundle, metric: FeatureMetric, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Compare a bundle with its metric.
+
+    For each size, a distorted image is compared with its reference, and the reference with itself. The difference of a
+    score and that of the part of a layer are relative to the score. That of a map is the length of the difference of
+    both maps relative to the length of torch's map. The distortions are visible: where two images differ by less than a
+    level, torch's own rounding decides more digits than these.
+
+    Args:
+        bundle: The bundle.
+        metric: The metric in torch.
+        sizes: (height, width) of the images.
+
+    Returns:
+        The number of sizes, and the largest differences with their sizes, in JSON types.
+
+    Raises:
+        ArgumentError: If a difference is above `TOLERANCE`, or identical images do not score 0. The message has the
+            worst case.
+    """
+    accepted = [size for size in sizes if _accepts(bundle, size)]
+    if len(accepted) < min(_LEAST_SIZES, len(sizes)):
+        raise ArgumentError(
+            f"Argument `metric` must accept images of {_LEAST_SIZES} of the sizes of the check, but {metric.name} "
+            f"accepts {len(accepted)}: use a smaller window."
+        )
+    worst: dict[str, tuple[float, tuple[int, int]]] = {}
+    for index, size in enumerate(accepted):
+        for what, difference in _differences(bundle, metric, index, size):
+            if what not in worst or not difference <= worst[what][0]:
+                worst[what] = (difference, size)
+    what = max(worst, key=lambda key: worst[key][0])
+    difference, size = worst[what]
+    if not difference <= TOLERANCE:
+        raise ArgumentError(
+            f"Argument `metric`: the bundle of {metric.name} differs from torch by {difference:.1e} in the {what} of an "
+            f"image of {size[0]} x {size[1]} (height x width), above the limit of {TOLERANCE:.0e}. Use the metric with "
+            "torch."
+        )
+    return {
+        "sizes": len(accepted),
+        "largest_difference": {
+            key: {"value": float(f"{value:.2g}"), "height": height, "width": width}
+            for key, (value, (height, width)) in worst.items()
+        },
+    }
+
+
+def photograph(index: int, height: int, width: int) -> torch.Tensor:
+    """Draw an image with structure at all scales, as photographs have: (1, 3, height, width), in [0, 1]."""
+    draw = torch.Generator().manual_seed(index)
+    image = torch.zeros(1, 3, height, width)
+    scale = 8
+    while scale < 2 * max(height, width):
+        grid = torch.rand(1, 3, -(-height // scale) + 1, -(-width // scale) + 1, generator=draw) - 0.5
+        octave = torch.nn.functional.interpolate(grid, size=(height, width), mode="bilinear")
+        image += octave * scale**0.5
+        scale *= 4
+    image = image / image.std() / 4 + 0.5
+    # Edges and a fine texture.
+    image[..., width // 3 :] += 0.2
+    image += 0.03 * torch.rand(1, 1, height, width, generator=draw)
+    return image.clamp(0, 1)
+
+
+def distort(index: int, image: torch.Tensor) -> torch.Tensor:
+    """Distort an image in one of five ways, in turn: blur, noise, few levels, colour, and low contrast."""
+    draw = torch.Generator().manual_seed(index)
+    kind = index % 5
+    if kind == 0:
+        radius = 1 + min(image.shape[-2:]) // 100
+        return torch.nn.functional.avg_pool2d(image, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
+    if kind == 1:
+        return (image + 0.05 * torch.randn(image.shape, generator=draw)).clamp(0, 1)
+    if kind == 2:
+        return (image * 12).round() / 12
+    if kind == 3:
+        return (image * torch.tensor([1.05, 1.0, 0.93]).view(1, 3, 1, 1)).clamp(0, 1)
+    return 0.5 + 0.9 * (image - 0.5)
+
+
+@torch.inference_mode()
+def _differences(
+    bundle: Bundle, metric: FeatureMetric, index: int, size: tuple[int, int]
+) -> Iterator[tuple[str, float]]:
+    reference = photograph(index, *size)
+    distorted = distort(index, reference)
+    threads = torch.get_num_threads()
+    r, d = (bundle.extract(image.numpy(), threads=threads) for image in (reference, distorted))
+    score, parts = bundle.compare(r, d, threads=threads)
+    wanted = metric(reference, distorted).item()
+    yield "score", abs(score - wanted) / wanted
+    expected = metric.per_layer(reference, distorted)[0].numpy()
+    yield "parts of layers", float(np.abs(parts - expected).max()) / wanted
+    same, no_parts = bundle.compare(r, bundle.extract(reference.numpy(), threads=threads), threads=threads)
+    yield "score of identical images, which must be 0,", 0.0 if same == 0 and not any(no_parts) else 1.0
+    if bundle.has_map:
+        found = bundle.map(r, d, size, threads=threads)
+        yield "map", _relative(found, metric.map(reference, distorted)[0].numpy())
+
+
+def _relative(found: Floats, expected: Floats) -> float:
+    return float(np.linalg.norm((found - expected).astype(np.float64)) / np.linalg.norm(expected.astype(np.float64)))
+
+
+def _accepts(bundle: Bundle, size: tuple[int, int]) -> bool:
+    try:
+        return bundle.count_windows(*size) <= _MOST_WINDOWS
+    except ArgumentError:
+        return False
