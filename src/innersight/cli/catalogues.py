@@ -135,7 +135,7 @@ def _print_shipped() -> None:
     """Print the metrics that work without torch, and what torch adds."""
     from rich.table import Table
 
-    from innersight.bundles.shipped import SHIPPED, shipped
+    from innersight.bundles import SHIPPED, shipped
     from innersight.cli.console import console
 
     table = Table("metric", "better", "parts of the score", title="Metrics that are installed with this package")
@@ -156,7 +156,7 @@ def _print_configuration(name: str) -> bool:
     """Print the configuration of a metric that is installed with this package; return whether there is one."""
     import tomli_w
 
-    from innersight.bundles.shipped import shipped
+    from innersight.bundles import shipped
 
     bundle = shipped(name)
     if bundle is None:
