@@ -23,14 +23,14 @@ def mark(name):
     global last
     now = time.perf_counter(); marks[name] = now - last; last = now
 import innersight; mark("import innersight")
-import torch; mark("import torch")
-import torchvision; mark("import torchvision (for timm)")
-import timm; mark("import timm")
-from innersight.metrics.factory import create_metric
-from innersight.inference.scorer import read_pair, score_images; mark("import the rest")
-metric = create_metric("lite"); mark("build the network, check and load its weights")
-images = read_pair(*sys.argv[1:]); mark("read two images")
-score_images(metric, *images); mark("score")
+import numpy; mark("import numpy")
+from innersight.inference.scorer import Scorer; mark("import the scorer")
+import innersight.cli.app; mark("import the command line")
+scorer = Scorer("lite"); mark("read the description of the bundle, check its files")
+import onnxruntime; mark("import onnxruntime")
+blank = numpy.zeros((8, 8, 3), numpy.uint8), numpy.ones((8, 8, 3), numpy.uint8)
+scorer(*blank); mark("load the graphs")
+scorer(*sys.argv[1:]); mark("read two images and score")
 print(json.dumps(marks))
 """
 

@@ -21,11 +21,11 @@ from paper_windows import write_random_weights
 from PIL import Image
 from skimage import data
 
-from innersight import create_metrics, score_pairs
+from innersight import create_scorers, score_pairs
 from innersight.inference.batch import score_list
 from innersight.inference.pair_lists import open_list
 
-CASES = ("lite torch", "lite openvino", "paper torch", "paper openvino", "list 10000", "list 1000000")
+CASES = ("lite onnx", "lite torch", "lite openvino", "paper torch", "paper openvino", "list 10000", "list 1000000")
 
 
 def write_8k(folder: Path) -> tuple[Path, Path]:
@@ -56,10 +56,10 @@ def run(case: str, folder: Path) -> None:
         score_list(pairs, {"lite": metric}, folder / "scores.csv", overwrite=True)
     else:
         weights = folder / "random.safetensors" if kind == "paper" else None
-        metrics = create_metrics([kind], runtime=how, weights=weights)
+        scorers = create_scorers([kind], runtime=how, weights=weights)
         for pair in ("small.png", "small.png"), ("reference.png", "distorted.jpg"):
             before, began = start()
-            (result,) = score_pairs([(folder / pair[0], folder / pair[1])], metrics)
+            (result,) = score_pairs([(folder / pair[0], folder / pair[1])], scorers)
             if result.error is not None:
                 raise SystemExit(result.error)
     print(

@@ -22,9 +22,10 @@ from alternate import alternate, machine
 
 from innersight import FeatureMetric, create_metric, read_image
 from innersight.inference.batch import score_list
-from innersight.inference.extractor import FeatureExtractor, ImageFeatures, RowScore
+from innersight.inference.extractor import FeatureExtractor, FileFeatures, RowScore
 from innersight.inference.journal import Journal
 from innersight.inference.pair_lists import open_list
+from innersight.inference.torch_backend import TorchBackend
 from innersight.metrics.view_extractor import ViewExtractor
 
 FILES, REFERENCES, SIDE = 200, 20, 16
@@ -66,7 +67,7 @@ def write_list(folder: Path, rows: int) -> Path:
     return path
 
 
-def features_of(extractor: FeatureExtractor, path: Path, reference: ImageFeatures | None = None) -> ImageFeatures:
+def features_of(extractor: FeatureExtractor, path: Path, reference: FileFeatures | None = None) -> FileFeatures:
     """Extract the features of one file.
 
     Raises:
@@ -74,7 +75,7 @@ def features_of(extractor: FeatureExtractor, path: Path, reference: ImageFeature
     """
     like = None if reference is None else [reference]
     (found,) = extractor.extract([path], in_parts=False, like=like)
-    if not isinstance(found, ImageFeatures):
+    if not isinstance(found, FileFeatures):
         raise found
     return found
 
@@ -84,7 +85,7 @@ def profile(folder: Path, metric: FeatureMetric, rows: int) -> None:
     pairs = open_list(write_list(folder, rows))
     paths = [pairs.paths(row) for row in pairs.rows()]
     images = [torch.from_numpy(read_image(distorted))[None] for _, distorted in paths[:FILES]]
-    extractor = FeatureExtractor({"lite": metric}, with_layers=False, together=False, cache=None)
+    extractor = FeatureExtractor({"lite": TorchBackend(metric)}, with_layers=False, together=False, cache=None)
     features = [metric.extract_features(image) for image in images]
     reference = features_of(extractor, paths[0][0])
     journal = Journal(folder / "profile.csv", {}, resume=False, overwrite=True)

@@ -29,7 +29,7 @@ from innersight.distances.channel_moments import ORDERS, channel_moments
 from innersight.distances.chroma_range import chroma_range
 from innersight.distances.pointwise import l2
 from innersight.evaluation.correlation import srcc
-from innersight.inference.scorer import read_pair
+from innersight.io.images import read_image
 from innersight.metrics.config import LOG_FLOOR
 from innersight.metrics.feature_batch import ViewFeatures, layer_key
 from innersight.metrics.feature_metric import FeatureMetric
@@ -107,7 +107,8 @@ def measure(metric: FeatureMetric, dataset: DataSet, perturbation: Perturbation 
     found: dict[str, list[float]] = {}
     kept: dict[str, ViewFeatures] = {}
     for pair in dataset.pairs:
-        r, d = read_pair(dataset.root / pair.reference, dataset.root / pair.distorted)
+        files = dataset.root / pair.reference, dataset.root / pair.distorted
+        r, d = (torch.from_numpy(read_image(file)) for file in files)
         if perturbation is not None:
             r, d = perturbation.of_reference(r), perturbation.of_distorted(d)
         if pair.reference not in kept:  # most pairs of one reference follow each other

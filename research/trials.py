@@ -27,7 +27,7 @@ from innersight.datasets.dataset import DataSet
 from innersight.distances.channel_moments import channel_moments
 from innersight.distances.chroma_range import chroma_range
 from innersight.distances.pointwise import l2
-from innersight.inference.scorer import read_pair
+from innersight.io.images import read_image
 from innersight.metrics.config import LOG_FLOOR
 from innersight.metrics.feature_batch import ViewFeatures, layer_key
 from innersight.metrics.feature_metric import FeatureMetric
@@ -196,7 +196,8 @@ def measure(extractions: Mapping[str, Extract], pairs: Pairs, first_layer: Mappi
 def pairs_of(dataset: DataSet, perturbation: Perturbation | None) -> Pairs:
     """Read the pairs of a data set, with a perturbation or without."""
     for pair in dataset.pairs:
-        r, d = read_pair(dataset.root / pair.reference, dataset.root / pair.distorted)
+        files = dataset.root / pair.reference, dataset.root / pair.distorted
+        r, d = (torch.from_numpy(read_image(file)) for file in files)
         if perturbation is not None:
             r, d = perturbation.of_reference(r), perturbation.of_distorted(d)
         yield r[None], d[None]
