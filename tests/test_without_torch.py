@@ -166,7 +166,7 @@ def test_an_installation_without_extras_is_small_and_scores_a_pair(pair: Path, t
     for name in ("bundles/lite/metric.json", "bundles/lite/extract.onnx", "bundles/lite/compare.onnx", "py.typed"):
         assert f"innersight/{name}" in names
     for name in ("LICENSE", "NOTICE"):
-        assert any(file.endswith(f"dist-info/licenses/{name}") for file in names)
+        assert name in {Path(file).name for file in names}
 
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
