@@ -38,8 +38,9 @@ def test_every_public_name_is_there_and_documented() -> None:
 def test_the_public_names_do_not_disappear_unseen() -> None:
     assert set(innersight.__all__) == {
         "ArgumentError", "ChannelMoments", "ChromaRange", "FeatureDistance", "FeatureMetric", "FullReferenceMetric",
-        "ImageError", "InnersightError", "InputPolicy", "MetricConfig", "PRESETS", "ThumbnailDistance", "View",
-        "WeightsError", "create_metric", "create_metrics", "read_image", "score", "score_pairs",
+        "ImageError", "InnersightError", "InputPolicy", "MetricConfig", "PRESETS", "Reference", "Scorer",
+        "ThumbnailDistance", "View", "WeightsError", "create_metric", "create_metrics", "create_scorers", "read_image",
+        "score", "score_pairs",
     }  # fmt: skip
 
 
