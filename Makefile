@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Which tests `make test` runs, as pytest's -m takes it; `make test TESTS=` runs all.
 TESTS ?= not thorough
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bundle clean
 
 # The core alone, without torch.
 demo: .venv/core.stamp
@@ -18,6 +18,10 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Rebuilds the bundle that is installed with the package, and compares it with torch.
+bundle: .venv/dev.stamp
+	$(BIN)/innersight export lite --out src/innersight/bundles/lite --overwrite
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -126,7 +126,9 @@ def test_the_configuration_of_a_shipped_metric_is_the_one_that_torch_shows(pair:
     assert read_config(pair / "shown.toml") == PRESETS["lite"]
 
 
-@pytest.mark.parametrize("command", ["score", "batch", "bench", "evaluate", "metrics", "weights", "backbones"])
+@pytest.mark.parametrize(
+    "command", ["score", "batch", "bench", "evaluate", "export", "metrics", "weights", "backbones"]
+)
 def test_each_help_is_shown(tmp_path: Path, command: str) -> None:
     assert innersight_command(tmp_path, command, "--help").returncode == 0
 
@@ -150,9 +152,17 @@ def test_what_needs_torch_names_the_extra_in_one_line(pair: Path, arguments: tup
     assert done.stderr.count("\n") == 1
 
 
-def test_statistics_name_their_extra_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "scores.csv", "--opinion-direction", "higher-is-better"),
+        ("verify-paper", "--out", "out"),
+        ("bench", "scores.csv", "--out", "out"),
+    ],
+)
+def test_statistics_name_their_extra_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "scores.csv").write_text("score,opinion\n1,2\n2,1\n")
-    done = innersight_command(tmp_path, "evaluate", "scores.csv", "--opinion-direction", "higher-is-better")
+    done = innersight_command(tmp_path, *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "needs scipy, which is not installed. Run: pip install 'innersight[evaluation]'." in done.stderr
 

@@ -97,5 +97,5 @@ def test_help_and_version(run: Run) -> None:
 
     assert run("--version").stdout == f"innersight {__version__}\n"
     listed = run("--help").stdout
-    for command in ("score", "batch", "bench", "evaluate", "verify-paper", "metrics", "backbones", "weights"):
+    for command in ("score", "batch", "bench", "evaluate", "export", "verify-paper", "metrics", "backbones", "weights"):
         assert command in listed

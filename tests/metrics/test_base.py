@@ -108,5 +108,7 @@ def test_the_engine_scores_any_metric_of_the_contract(tmp_path: Path) -> None:
     for name, sigma in (("a.png", 20), ("b.png", 60)):
         Image.effect_noise((40, 30), sigma).convert("RGB").save(tmp_path / name)
     (row,) = innersight.score_pairs([(tmp_path / "a.png", tmp_path / "b.png")], {"mine": Least()})
-    reference, distorted = (torch.from_numpy(innersight.read_image(tmp_path / name))[None] for name in ("a.png", "b.png"))
+    reference, distorted = (
+        torch.from_numpy(innersight.read_image(tmp_path / name))[None] for name in ("a.png", "b.png")
+    )
     assert row.scores["mine"] == pytest.approx(Least()(reference, distorted).item())

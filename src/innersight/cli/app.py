@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from innersight._version import __version__
-from innersight.cli import batch, bench, catalogues, evaluate, score, verify, weights
+from innersight.cli import batch, bench, catalogues, evaluate, export, score, verify, weights
 from innersight.errors import InnersightError, first_line
 from innersight.extras import missing_extra
 
@@ -38,6 +38,7 @@ _add("score", score.score)
 _add("batch", batch.batch)
 _add("bench", bench.bench)
 _add("evaluate", evaluate.evaluate)
+_add("export", export.export)
 _add("verify-paper", verify.verify_paper)
 _add("backbones", catalogues.backbones)
 app.add_typer(catalogues.metrics_app, name="metrics")
