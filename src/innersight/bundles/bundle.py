@@ -77,14 +77,14 @@ class Bundle:
             description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ArgumentError(
-                f"'{folder}' is not a bundle: its {DESCRIPTION} cannot be read ({type(error).__name__}). Write a bundle "
-                "with: innersight export METRIC --out FOLDER."
+                f"'{folder}' is not a bundle: its {DESCRIPTION} cannot be read ({type(error).__name__}). Write a "
+                "bundle with: innersight export METRIC --out FOLDER."
             ) from None
         found = description.get("format") if isinstance(description, dict) else None
         if found != FORMAT:
             raise ArgumentError(
-                f"The bundle '{folder}' has the format {found!r}, but this version of innersight reads {FORMAT}: export "
-                "the metric again."
+                f"The bundle '{folder}' has the format {found!r}, but this version of innersight reads {FORMAT}: "
+                "export the metric again."
             )
         missing = [key for key in _KEYS if key not in description]
         if missing:
@@ -335,8 +335,9 @@ class Bundle:
     def _session(self, graph: str, threads: int | None) -> Any:
         with self._lock:
             if (graph, threads) not in self._sessions:
-                import onnxruntime
+                import onnxruntime as library  # here, since its import takes longer than that of the rest of the package
 
+                onnxruntime: Any = library  # it declares no types
                 options = onnxruntime.SessionOptions()
                 options.log_severity_level = 3  # errors; an exception reports those that matter
                 if threads is not None:

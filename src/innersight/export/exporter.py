@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,8 +27,8 @@ _EXPORTERS = ("torch", "timm", "onnx", "onnxscript")
 def export_metric(metric: FullReferenceMetric, out: str | Path, *, overwrite: bool = False) -> Bundle:
     """Export a metric as a bundle: ONNX graphs that need no torch.
 
-    The bundle is compared with torch on images of many sizes, see `innersight.export.check`. The folder appears only if
-    all agree.
+    The bundle is compared with torch on images of many sizes, see `innersight.export.check`. The folder appears only
+    if all agree.
 
     Args:
         metric: A metric that `innersight.create_metric` made, in float32 on the CPU.
@@ -40,8 +39,8 @@ def export_metric(metric: FullReferenceMetric, out: str | Path, *, overwrite: bo
         The bundle.
 
     Raises:
-        ArgumentError: If the metric cannot be exported, the folder exists, a package is missing, or the bundle and torch
-            differ by more than 1e-5. The message names the worst case.
+        ArgumentError: If the metric cannot be exported, the folder exists, or the bundle and torch differ by more than
+            1e-5. The message names the worst case.
     """
     out = Path(out)
     metric = _check_metric(metric)
@@ -62,7 +61,7 @@ def export_metric(metric: FullReferenceMetric, out: str | Path, *, overwrite: bo
         _write(folder, description)
         if out.exists():
             shutil.rmtree(out)
-        os.replace(folder, out)
+        folder.rename(out)
     return Bundle.load(out)
 
 
@@ -74,8 +73,8 @@ def _check_metric(metric: FullReferenceMetric) -> FeatureMetric:
         )
     if metric.device.type != "cpu" or metric.precision != "float32":
         raise ArgumentError(
-            f"Argument `metric` must compute in float32 on the CPU, but got {metric.precision} on {metric.device}: make "
-            "it with precision='fp32', device='cpu'."
+            f"Argument `metric` must compute in float32 on the CPU, but got {metric.precision} on {metric.device}: "
+            "make it with precision='fp32', device='cpu'."
         )
     windows = [comparison.extractor.window for comparison in metric.comparisons]
     if len(windows) > 1 and any(windows):

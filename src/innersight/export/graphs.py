@@ -12,8 +12,8 @@ from torch import nn
 
 from innersight.errors import ArgumentError, first_line
 from innersight.export.modules import Compare, Extract, Map, ViewGraph
-from innersight.export.translations import translations
 from innersight.export.sizes import COUNT, FIRST, IMAGE, IMAGE_SIZE_NAMES, OPSET, SIZE, SizeNodes, size_names
+from innersight.export.translations import translations
 
 SCORE, PER_LAYER, MAP = "score", "per_layer", "map"
 """Names of the outputs of the graphs `compare` and `map`."""
@@ -53,7 +53,7 @@ class Graphs:
     def extract(self) -> Any:
         """Export the graph from the image, and the choice of windows, to the features."""
         image = torch.rand(1, 3, *_EXAMPLE, generator=self._draw)
-        axes = [{2: _dim("height"), 3: _dim("width")}, *self._size_axes(choose=True)]
+        axes = [{2: _dim("height"), 3: _dim("width")}, *self._size_axes()]
         model = _export(self._extract, (image, *self._sizes), axes, [IMAGE, *self._size_names], self.names)
         nodes = SizeNodes(choose_windows=self._windowed)
         nodes.of_views(nodes.of_image(), self.views, image_size=False)
@@ -70,7 +70,7 @@ class Graphs:
         module = Map(self.views, self._prefixes())
         vectors = [torch.zeros(length) for length in _EXAMPLE]
         axes = [self._feature_axes(name) for name in self.names] * 2
-        axes += [{0: _dim("height")}, {0: _dim("width")}, *self._size_axes(choose=False)]
+        axes += [{0: _dim("height")}, {0: _dim("width")}, *self._size_axes()]
         inputs = [*self._both_sides(), *vectors, *self._sizes]
         names = [*self._side_names(), *IMAGE_SIZE_NAMES, *self._size_names]
         model = _export(module, tuple(inputs), axes, names, [MAP])
@@ -116,7 +116,7 @@ class Graphs:
             vectors += [first[:, :1] + within, first[:, 1:] + within]
         return vectors
 
-    def _size_axes(self, *, choose: bool) -> list[dict[int, Any]]:
+    def _size_axes(self) -> list[dict[int, Any]]:
         found: list[dict[int, Any]] = []
         for view in self.views:
             policy = view.comparison.extractor.view.input

@@ -80,9 +80,9 @@ def view_graphs(metric: FeatureMetric) -> tuple[ViewGraph, ...]:
 class Extract(nn.Module):
     """Computes the features of all views of an image.
 
-    The inputs are the image (1, 3, H, W) and, for each view, two tensors. Without windows these are vectors as long as
-    the rows and columns of the resized image. With windows they are the indices of the pixels of each window, (K, side),
-    by row and by column, after such vectors.
+    The inputs are the image (1, 3, H, W) and, for each view, two vectors as long as the rows and columns of the resized
+    image. For a view with windows, two tensors (K, side) follow: the indices of the rows and of the columns of each
+    window.
     """
 
     def __init__(self, views: Sequence[ViewGraph]) -> None:
@@ -91,6 +91,7 @@ class Extract(nn.Module):
         self.networks = nn.ModuleList(view.comparison.extractor.backbone for view in views)
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the features in the order of the views and their keys."""
         image, *left = inputs
         found: list[torch.Tensor] = []
         for view in self.views:
@@ -116,6 +117,7 @@ class Compare(nn.Module):
         self.prefixes = prefixes
 
     def forward(self, *features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the score and the parts of the layers."""
         scores, layers = [], []
         for view, reference, distorted in split(self.views, features):
             prefix = self.prefixes[self.views.index(view)]
@@ -139,6 +141,7 @@ class Map(nn.Module):
         self.prefixes = prefixes
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Return the map."""
         count = 2 * sum(len(view.keys) for view in self.views)
         features, left = inputs[:count], list(inputs[count:])
         image_size = left.pop(0).shape[0], left.pop(0).shape[0]

@@ -25,7 +25,8 @@ def convolve_same(
     """Convolve (N, C, H, W) images; the result has (H, W) divided by the stride, rounded up."""
     from timm.layers.conv2d_same import conv2d_same
 
-    found: torch.Tensor = conv2d_same(images, weight, bias, tuple(stride), (0, 0), tuple(dilation), groups)
+    convolve: Any = conv2d_same
+    found: torch.Tensor = convolve(images, weight, bias, tuple(stride), (0, 0), tuple(dilation), groups)
     return found
 
 
@@ -51,9 +52,10 @@ class _ConvolveSame(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         layer = self.layer
-        return convolve_same(
+        found: torch.Tensor = convolve_same(
             images, layer.weight, layer.bias, list(layer.stride), list(layer.dilation), int(layer.groups)
         )
+        return found
 
 
 def replace_same_padding(network: nn.Module) -> None:

@@ -10,7 +10,9 @@ import torch
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Return the argument `custom_translation_table` of torch's exporter."""
-    from onnxscript import opset20 as op
+    from onnxscript import opset20
+
+    op: Any = opset20  # its types do not allow the values that torch's exporter passes
 
     def convolution(
         images: Any,
@@ -37,7 +39,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     def interpolate(images: Any, output_size: Any, align_corners: bool, scale_factors: Any = None) -> Any:  # noqa: ARG001 - the package uses sizes, without aligned corners
         # Resize of ONNX Runtime rounds coordinates in another way than torch, by up to 1e-4 of a pixel.
         for axis in (2, 3):
-            images = _interpolate_axis(op, images, op.Slice(output_size, [axis - 2], [axis - 1]), axis)
+            images = _interpolate_axis(op, images, op.Gather(output_size, op.Constant(value_ints=[axis - 2])), axis)
         return images
 
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 
@@ -100,7 +100,7 @@ def thumbnail(images: torch.Tensor, cells: int) -> torch.Tensor:
     """
     # Sizes stay symbolic in an exported graph, so they are computed without Python's round and min.
     height, width = images.shape[-2:]
-    shorter = torch.sym_min(height, width)
+    shorter: Any = torch.sym_min(height, width)
     rows, columns = (_divide_rounded(cells * side, shorter) for side in (height, width))
     return _averages(height, rows, images) @ images @ _averages(width, columns, images).T
 
@@ -111,8 +111,9 @@ def _divide_rounded(numerator: int, denominator: int) -> int:
         (2 * numerator + denominator) // (2 * denominator),
         (2 * numerator + denominator) % (2 * denominator),
     )
-    tie = 1 - torch.sym_min(rest, 1)
-    return quotient - tie * (quotient % 2)
+    tie: Any = 1 - torch.sym_min(rest, 1)
+    rounded: int = quotient - tie * (quotient % 2)
+    return rounded
 
 
 def _averages(length: int, cells: int, like: torch.Tensor) -> torch.Tensor:
