@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -59,9 +58,7 @@ def export_metric(metric: FullReferenceMetric, out: str | Path, *, overwrite: bo
         _write(folder, description)
         description["check"] = check_bundle(Bundle.load(folder), metric, SIZES)
         _write(folder, description)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
+        _move(folder, out)
     return Bundle.load(out)
 
 
@@ -92,6 +89,15 @@ def _check_folder(out: Path, *, overwrite: bool) -> None:
         return
     if not overwrite or not (out / DESCRIPTION).is_file():
         raise ArgumentError(f"Argument `out`: '{out}' exists. Use another folder, or --overwrite to replace a bundle.")
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Put the files of a bundle in their place. Other files of the folder, such as a notice, stay."""
+    out.mkdir(exist_ok=True)
+    for name in (*GRAPHS, DESCRIPTION):
+        (out / name).unlink(missing_ok=True)
+    for file in folder.iterdir():
+        file.rename(out / file.name)
 
 
 def _describe(metric: FeatureMetric, graphs: Graphs, folder: Path) -> dict[str, Any]:
