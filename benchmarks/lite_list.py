@@ -17,7 +17,7 @@ import torchvision
 from alternate import alternate, machine, ratios
 from photographs import write_pairs
 
-from innersight import create_metrics, read_image, score_pairs
+from innersight import create_metrics, create_scorers, read_image, score_pairs
 
 PART = 8
 
@@ -42,14 +42,16 @@ def main() -> None:
     alexnet, vgg16 = torchvision.models.alexnet().features.eval(), torchvision.models.vgg16().features.eval()
     with tempfile.TemporaryDirectory() as folder:
         pairs = write_pairs(Path(folder), references=4, distorted_each=50)
+        bundle = create_scorers(["lite"], runtime="onnx")
         fast, plain = create_metrics(["lite"], runtime="openvino"), create_metrics(["lite"])
         decoded = [torch.from_numpy(read_image(path))[None] for pair in pairs[:: len(pairs) // 25] for path in pair]
-        for metrics in (fast, plain):
+        for metrics in (bundle, fast, plain):
             list(score_pairs(pairs[:20], metrics))
         two_passes(pairs[:2], alexnet), two_passes(pairs[:2], vgg16)
-        ours = "innersight lite, openvino"
+        ours = "innersight lite, the bundle"
         sides = {
-            ours: lambda: list(score_pairs(pairs, fast)),
+            ours: lambda: list(score_pairs(pairs, bundle)),
+            "innersight lite, openvino": lambda: list(score_pairs(pairs, fast)),
             "innersight lite, torch": lambda: list(score_pairs(pairs, plain)),
             "AlexNet, two passes a pair, files read": lambda: two_passes(pairs, alexnet),
             "AlexNet, two passes a pair, without reading": lambda: passes_alone(decoded, alexnet),
