@@ -12,6 +12,9 @@ from pathlib import Path
 import timm
 import torch
 
+_PAUSE = 0.05
+"""Seconds before each measurement. Runtimes let their threads spin for some milliseconds after they end."""
+
 
 def machine() -> str:
     """Return one line with the processor and the versions of the software that were measured."""
@@ -29,6 +32,7 @@ def alternate(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
+            time.sleep(_PAUSE)
             start = time.perf_counter()
             side()
             times[name].append(time.perf_counter() - start)

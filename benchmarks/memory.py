@@ -18,8 +18,7 @@ from pathlib import Path
 from alternate import machine
 from overhead import metric_without_network, write_list
 from paper_windows import write_random_weights
-from PIL import Image
-from skimage import data
+from resident import memory, reset_peak, write_8k
 
 from innersight import create_scorers, score_pairs
 from innersight.inference.batch import score_list
@@ -28,37 +27,17 @@ from innersight.inference.pair_lists import open_list
 CASES = ("lite onnx", "lite torch", "lite openvino", "paper torch", "paper openvino", "list 10000", "list 1000000")
 
 
-def write_8k(folder: Path) -> tuple[Path, Path]:
-    photograph = Image.fromarray(data.astronaut()).resize((7680, 4320), Image.Resampling.BICUBIC)
-    photograph.resize((256, 256)).save(folder / "small.png")
-    photograph.save(reference := folder / "reference.png", compress_level=1)
-    photograph.save(distorted := folder / "distorted.jpg", quality=20)
-    return reference, distorted
-
-
-def memory(field: str) -> float:
-    """Return the resident memory of this process in MiB: VmRSS is the current value, VmHWM the peak."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 2**10
-
-
-def start() -> tuple[float, float]:
-    """Reset the peak; return the current memory and the time."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return memory("VmRSS"), time.perf_counter()
-
-
 def run(case: str, folder: Path) -> None:
     kind, how = case.split()
     if kind == "list":
         metric, pairs = metric_without_network(), open_list(folder / f"{how}.csv")
-        before, began = start()
+        before, began = reset_peak(), time.perf_counter()
         score_list(pairs, {"lite": metric}, folder / "scores.csv", overwrite=True)
     else:
         weights = folder / "random.safetensors" if kind == "paper" else None
         scorers = create_scorers([kind], runtime=how, weights=weights)
-        for pair in ("small.png", "small.png"), ("reference.png", "distorted.jpg"):
-            before, began = start()
+        for pair in ("small.png", "dark.png"), ("reference.png", "distorted.jpg"):
+            before, began = reset_peak(), time.perf_counter()
             (result,) = score_pairs([(folder / pair[0], folder / pair[1])], scorers)
             if result.error is not None:
                 raise SystemExit(result.error)
