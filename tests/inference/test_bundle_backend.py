@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -151,14 +152,19 @@ def test_each_worker_of_the_engine_computes_with_its_share_of_the_cores(
     bundle = MeanColours()
     engine = Engine({"means": scorer_of(backend_of(bundle))}, workers=3)
     engine.warm_up(tmp_path / "0.png")
-    bundle.threads.clear()
+    assert set(bundle.threads) == {2}  # no graphs are loaded for another number of threads
     rows = [(index, tmp_path / "0.png", tmp_path / "1.png") for index in range(5)]
     results = dict(engine.run(rows))
     assert {result.error for result in results.values()} == {None}
     assert set(bundle.threads) == {2}
     bundle.threads.clear()
     scorer_of(backend_of(bundle))(tmp_path / "0.png", tmp_path / "1.png")
-    assert set(bundle.threads) == {None}  # outside the engine, the runtime decides
+    assert set(bundle.threads) == {6}
+    bundle.threads.clear()
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(os.cpu_count() or 1), raising=False)
+    scorer_of(backend_of(bundle))(tmp_path / "0.png", tmp_path / "1.png")
+    assert set(bundle.threads) == {None}  # nothing limits it: the runtime decides
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])

@@ -128,6 +128,8 @@ def test_without_torch_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
     )
     with pytest.raises(ArgumentError, match=expected):
         Scorer("vit")
+    with pytest.raises(ArgumentError, match="`metric`: 'lite' with precision='fp64' needs torch, which is not"):
+        Scorer("lite", precision="fp64")
 
 
 def test_several_scorers_keep_their_order_and_each_has_its_own_backend() -> None:

@@ -101,7 +101,7 @@ def create_available(
     found: dict[str, str] = {}
     others = [name for name in names if not is_bundle(name)]
     if others:
-        with needed_for(f"Argument `names`: {others[0]!r}"):
+        with needed_for(f"Argument `metric`: {others[0]!r}"):
             from innersight.inference.torch_backend import find_unavailable
         found = find_unavailable(others, device)
     wanted = [name for name in names if name not in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from innersight.inference.backend import Backend, Comparison, Image, Source
+from innersight.inference.backend import Backend, Comparison, Image, Source, cores
 from innersight.provenance import ONNX
 
 if TYPE_CHECKING:
@@ -21,13 +22,20 @@ _WINDOWS_AT_ONCE = 16
 """Windows in one pass of the network. It limits the memory of a large image and does not change a score."""
 
 
-class _OfThread(threading.local):
-    """How many threads a computation of the current thread uses; None for the default of the runtime."""
+class _Worker(threading.local):
+    """How many threads a computation in the current thread uses, if that is a worker of the engine."""
 
     threads: int | None = None
 
 
-_OF_THREAD = _OfThread()
+_WORKER = _Worker()
+
+
+def _threads() -> int | None:
+    """Return the number of threads of a computation; None where nothing limits it, and the runtime decides."""
+    if _WORKER.threads is not None:
+        return _WORKER.threads
+    return None if cores() == os.cpu_count() else cores()
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class BundleSource(Source[BundleFeatures]):
         batch, (height, width) = len(images), images[0].shape[-2:]
         self._bundle.check_size(height, width)
         stacked = images[0][None] if batch == 1 else np.stack(images)
-        threads = _OF_THREAD.threads
+        threads = _threads()
         if self.window is None:
             yield BundleFeatures(self._bundle.extract(stacked, threads=threads), batch)
             return
@@ -118,13 +126,13 @@ class _OfBundle(Comparison[BundleFeatures]):
     def compare(
         self, reference: BundleFeatures, distorted: BundleFeatures, *, per_layer: bool
     ) -> tuple[float, list[float]]:
-        score, parts = self._bundle.compare(reference.arrays, distorted.arrays, threads=_OF_THREAD.threads)
+        score, parts = self._bundle.compare(reference.arrays, distorted.arrays, threads=_threads())
         return score, parts if per_layer else []
 
     def map(self, pairs: Iterable[tuple[BundleFeatures, BundleFeatures]], size: tuple[int, int]) -> Image | None:
         source = BundleSource(self._bundle)  # the map of a bundle needs all windows together
         reference, distorted = (source.join(side).arrays for side in zip(*pairs, strict=True))
-        return self._bundle.map(reference, distorted, size, threads=_OF_THREAD.threads)
+        return self._bundle.map(reference, distorted, size, threads=_threads())
 
 
 class BundleBackend(Backend):
@@ -186,6 +194,6 @@ class BundleBackend(Backend):
         """Let each worker give its number of threads to the bundle."""
 
         def start() -> None:
-            _OF_THREAD.threads = threads
+            _WORKER.threads = threads
 
         yield start

@@ -37,7 +37,7 @@ def choose_backends(
     """
     if isinstance(metrics, (str, Path)) or not isinstance(metrics, Sequence):
         raise ArgumentError(f"Argument `metrics` must be a list, but got {metrics!r}. Use [{metrics!r}].")
-    names = [str(metric) if isinstance(metric, (str, Path)) else metric.name for metric in metrics]
+    names = [str(metric if isinstance(metric, Path) else getattr(metric, "name", metric)) for metric in metrics]
     doubled = [name for index, name in enumerate(names) if name in names[:index]]
     if doubled:
         raise ArgumentError(f"Argument `metrics` must name each metric once, but got {doubled[0]!r} twice.")
@@ -103,7 +103,7 @@ def _bundle(metric: object, options: Mapping[str, Any], overrides: Mapping[str, 
     Raises:
         ArgumentError: If the arguments ask for something that this bundle, or no bundle, can do.
     """
-    wrong = [(name, value) for name, value in {**options, **overrides}.items() if not _fits_bundle(name, value)]
+    wrong = _not_for_bundles(options, overrides)
     runtime = options["runtime"]
     if is_bundle(metric):
         is_shipped = str(metric) in SHIPPED
@@ -132,6 +132,11 @@ def _bundle(metric: object, options: Mapping[str, Any], overrides: Mapping[str, 
     return None
 
 
+def _not_for_bundles(options: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the arguments that ask for something that no bundle does."""
+    return [(name, value) for name, value in {**options, **overrides}.items() if not _fits_bundle(name, value)]
+
+
 def _fits_bundle(name: str, value: object) -> bool:
     allowed: Mapping[str, tuple[object, ...]] = {
         "device": ("auto", "cpu"),
@@ -156,12 +161,14 @@ def _is_folder(metric: str | Path) -> bool:
 def _torch_backends(
     metrics: Sequence[Any], options: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> dict[str, Backend]:
-    found: dict[str, Backend] = _import_torch_backend(metrics[0]).create_backends(metrics, **options, **overrides)
+    wrong = _not_for_bundles(options, overrides) if is_bundle(metrics[0]) else []
+    torch_backend = _import_torch_backend(metrics[0], "".join(f" with {name}={value!r}" for name, value in wrong[:1]))
+    found: dict[str, Backend] = torch_backend.create_backends(metrics, **options, **overrides)
     return found
 
 
-def _import_torch_backend(metric: object) -> Any:
-    """Import torch at the first metric that needs it."""
-    with needed_for(f"Argument `metric`: {metric!r}"):
+def _import_torch_backend(metric: object, option: str = "") -> Any:
+    """Import torch at the first metric that needs it; an error names the metric and the option that needs torch."""
+    with needed_for(f"Argument `metric`: {metric!r}{option}"):
         from innersight.inference import torch_backend
     return torch_backend

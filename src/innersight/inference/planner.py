@@ -7,7 +7,7 @@ import queue
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -145,12 +145,13 @@ class Engine:
     def warm_up(self, first: Path) -> None:
         """Prepare for images of the size of a file: runtimes are chosen and compiled, the memory is estimated."""
         size = read_size(first)
-        try:
-            self._extractor.warm_up(size)
-        except InnersightError:
-            if size is None:
-                raise
-            self._extractor.warm_up(None)  # no metric accepts this image; its row gives the reason
+        with self._pool(1) as pool:  # in a worker, since a runtime can be prepared for a number of threads
+            try:
+                pool.submit(self._extractor.warm_up, size).result()
+            except InnersightError:
+                if size is None:
+                    raise
+                pool.submit(self._extractor.warm_up, None).result()  # no metric accepts this image; its row says why
         self._warm = True
 
     def run(self, rows: Iterable[Row]) -> Iterator[tuple[int, RowScore]]:
@@ -168,14 +169,7 @@ class Engine:
             return
         if not self._warm:
             self.warm_up(first[1])
-        with ExitStack() as stack:
-            starts = [stack.enter_context(backend.workers(self._threads_each)) for backend in self._backends.values()]
-
-            def start() -> None:
-                for each in starts:
-                    each()
-
-            pool = stack.enter_context(ThreadPoolExecutor(self._workers, "innersight", initializer=start))
+        with self._pool(self._workers) as pool:
             run = _Run(pool, self._extractor, self._limit, self._workers)
             try:
                 for chunk in self._plan(chain((first,), source), run):
@@ -183,6 +177,18 @@ class Engine:
                 yield from run.finish()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    @contextmanager
+    def _pool(self, workers: int) -> Iterator[ThreadPoolExecutor]:
+        """Start worker threads that share the cores."""
+        with ExitStack() as stack:
+            starts = [stack.enter_context(backend.workers(self._threads_each)) for backend in self._backends.values()]
+
+            def start() -> None:
+                for each in starts:
+                    each()
+
+            yield stack.enter_context(ThreadPoolExecutor(workers, "innersight", initializer=start))
 
     def _plan(self, rows: Iterator[Row], run: _Run) -> Iterator[list[Row]]:
         """Group rows by reference, references in memory first, and cut the groups into chunks."""
