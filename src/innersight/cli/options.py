@@ -92,16 +92,17 @@ Runtime = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Library that runs the network: torch, torch-compile, openvino (CPU only), or auto (OpenVINO on a CPU if "
-        "installed and suitable, otherwise torch).",
+        help="Library that runs the network: onnx (for bundles), torch, torch-compile, openvino (CPU only), or auto "
+        "(onnx if the metric has a bundle and no other option changes it; else OpenVINO on a CPU if installed and "
+        "suitable, otherwise torch).",
     ),
 ]
 Metrics = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAME|FILE[:PATH=VALUE]...",
-        help="Metric: a name from `innersight metrics`, or a .toml or .json file. :PATH=VALUE changes a value of its "
-        "configuration. Repeatable. Default: lite.",
+        metavar="NAME|FOLDER|FILE[:PATH=VALUE]...",
+        help="Metric: a name from `innersight metrics`, the folder of a bundle, or a .toml or .json file. :PATH=VALUE "
+        "changes a value of its configuration. Repeatable. Default: lite.",
         show_default=False,
     ),
 ]
