@@ -19,7 +19,6 @@ installed one. `--innersight FILE` gives the program `innersight` of another env
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,16 @@ from skimage import data
 
 from innersight import Scorer, read_image
 from innersight.bundles import Bundle, shipped
+
+START = """
+import os, sys, time
+start = time.perf_counter()
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(process, 0)
+print(time.perf_counter() - start, usage.ru_maxrss, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Runs a command; its wall time and the peak of its memory in KiB come last on the standard error."""
 
 
 def write_pair(folder: Path) -> tuple[Path, Path]:
@@ -75,14 +84,10 @@ def compare_with_torch(bundle: Bundle, metric: str, weights: Path | None, folder
 
 def measure_process(command: list[str]) -> tuple[float, float]:
     """Run a command; return its wall time in seconds and the peak of its resident memory in MiB."""
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - start
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with the status {process.returncode}.")
-    return seconds, usage.ru_maxrss / 2**10
+    # Linux counts the memory of the process that starts a command into the command's peak, so a small one starts it.
+    done = subprocess.run([sys.executable, "-S", "-c", START, *command], check=True, capture_output=True, text=True)
+    seconds, kilobytes = done.stderr.splitlines()[-1].split()
+    return float(seconds), int(kilobytes) / 2**10
 
 
 def measure_score(program: Path, arguments: list[str], folder: Path, runs: int) -> None:
