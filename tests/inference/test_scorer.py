@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -307,3 +309,29 @@ def test_scorers_that_are_made_together_share_their_networks() -> None:
     assert list(made) == ["lite:distance=cos", "psnr", "lite", "lite:layers=0"]
     first, second = (made[name].backend.metric.backbones[0] for name in ("lite:distance=cos", "lite:layers=0"))  # type: ignore[attr-defined]
     assert first is second
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to measure the peak of the memory")
+def test_one_8k_pair_takes_less_than_900_mib(files: Files, tmp_path: Path) -> None:
+    """The floats of one image take 380 MiB, so only one image can be in memory at a time."""
+    large = Image.open(files[0]).resize((7680, 4320))
+    large.save(tmp_path / "large.png", compress_level=1)
+    large.save(tmp_path / "large.jpg", quality=30)
+    code = (
+        "from pathlib import Path\n"
+        "import innersight\n"
+        "def memory(field):\n"
+        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 2**10\n"
+        "scorer = innersight.Scorer('lite')\n"
+        "scorer('ref.png', 'dis.jpg')\n"
+        "Path('/proc/self/clear_refs').write_text('5')\n"
+        "before = memory('VmRSS')\n"
+        "print(scorer('large.png', 'large.jpg'), memory('VmHWM') - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=600)
+    assert done.returncode == 0, done.stderr
+    score, taken = map(float, done.stdout.split())
+    assert score > 0
+    assert 300 < taken < 900
