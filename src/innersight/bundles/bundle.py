@@ -335,7 +335,7 @@ class Bundle:
     def _session(self, graph: str, threads: int | None) -> Any:
         with self._lock:
             if (graph, threads) not in self._sessions:
-                import onnxruntime as library  # here, since its import takes longer than that of the rest of the package
+                import onnxruntime as library  # here, since its import takes long
 
                 onnxruntime: Any = library  # it declares no types
                 options = onnxruntime.SessionOptions()
