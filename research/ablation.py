@@ -21,8 +21,8 @@ from innersight.benchmark.run import run_bench
 from innersight.datasets.dataset import DataSet
 from innersight.datasets.registry import open_dataset
 from innersight.metrics.presets.registry import PRESETS
+from innersight.preprocess.input_policy import InputPolicy
 from innersight.preprocess.perturbation import Perturbation
-from innersight.preprocess.windows import InputPolicy
 
 COMMON = (
     "terms.moments.weight=0",

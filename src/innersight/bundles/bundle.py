@@ -340,6 +340,8 @@ class Bundle:
                 onnxruntime: Any = library  # it declares no types
                 options = onnxruntime.SessionOptions()
                 options.log_severity_level = 3  # errors; an exception reports those that matter
+                # Threads that wait for work would otherwise take time from those of other graphs.
+                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 if threads is not None:
                     options.intra_op_num_threads = threads
                 self._sessions[graph, threads] = onnxruntime.InferenceSession(
