@@ -136,8 +136,11 @@ def test_each_help_is_shown(tmp_path: Path, command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("score", "ref.png", "dis.jpg", "--metric", "vit"), r"Argument `metric`: 'vit' needs torch, which is not"),
-        (("score", "ref.png", "dis.jpg", "--set", "terms.moments.weight=0"), "'lite' needs torch"),
+        (("score", "ref.png", "dis.jpg", "--metric", "vit"), "Argument `metric`: 'vit' needs torch, which is not"),
+        (
+            ("score", "ref.png", "dis.jpg", "--set", "terms.moments.weight=0"),
+            "'lite' with changes={'terms.moments.weight': '0'} needs torch",
+        ),
         (("score", "ref.png", "dis.jpg", "--metric", "psnr"), "'psnr' needs torch"),
         (("metrics", "show", "vit"), "The configuration of 'vit' needs torch"),
         (("backbones", "--search", "resnet"), "Option --search needs timm"),

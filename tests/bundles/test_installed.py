@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-import torch
 
 import innersight
 from innersight.bundles import SHIPPED, shipped
@@ -82,22 +81,3 @@ def test_graphs_built_anew_give_the_same_numbers(bundle: Bundle) -> None:
         inputs |= {f"distorted.{name}": tensor for name, tensor in features[1].items()}
         (score,) = compare.run(["score"], inputs)
         assert score[0] == pytest.approx(bundle.compare(*features)[0], rel=1e-6)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("part", ["tid2013", "live"])
-def test_every_pair_of_the_data_sets_scores_as_torch(shared: Path, bundle: Bundle, part: str) -> None:
-    from innersight.datasets.registry import DATASETS
-
-    root = shared / "data" / part
-    if not root.is_dir():
-        pytest.skip(f"NOT RUN: no {root}")
-    metric = innersight.create_metric(bundle.name)
-    worst = 0.0
-    pairs = sorted({(row.reference, row.distorted) for row in DATASETS[part](root).rows})
-    for files in pairs:
-        images = [innersight.read_image(file)[None] for file in files]
-        expected = metric(*map(torch.from_numpy, images)).item()
-        score, _ = bundle.compare(*map(bundle.extract, images))
-        worst = max(worst, abs(score - expected) / expected if expected else score)
-    assert worst <= 1e-5

@@ -35,8 +35,7 @@ def halve_chroma(images: torch.Tensor) -> torch.Tensor:
     half = (height + 1) // 2, (width + 1) // 2
     small = torch.nn.functional.interpolate(images, size=half, mode="bilinear", antialias=True)
     smooth = torch.nn.functional.interpolate(small, size=(height, width), mode="bilinear")
-    weights = images.new_tensor(_LUMA).view(1, 3, 1, 1)
-    return (smooth + ((images - smooth) * weights).sum(1, keepdim=True)).clamp(0, 1)
+    return (smooth + _weighted(images - smooth, _LUMA)).clamp(0, 1)
 
 
 def chroma_of(images: torch.Tensor) -> torch.Tensor:
@@ -54,4 +53,11 @@ def chroma_of(images: torch.Tensor) -> torch.Tensor:
         >>> chroma_of(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)).flatten()
         tensor([-0.1687,  0.5000])
     """
-    return torch.einsum("kc,nchw->nkhw", images.new_tensor(_CHROMA), images)
+    return torch.cat([_weighted(images, weights) for weights in _CHROMA], 1)
+
+
+def _weighted(images: torch.Tensor, weights: tuple[float, float, float]) -> torch.Tensor:
+    """Compute the weighted sum of R, G and B: (N, 1, H, W)."""
+    # Numbers of Python need no copy to the device, for which the caller would wait.
+    red, green, blue = images.split(1, dim=1)
+    return weights[0] * red + weights[1] * green + weights[2] * blue

@@ -98,22 +98,21 @@ def thumbnail(images: torch.Tensor, cells: int) -> torch.Tensor:
         >>> thumbnail(torch.rand(1, 3, 64, 128), 8).shape
         torch.Size([1, 3, 8, 16])
     """
-    # Sizes stay symbolic in an exported graph, so they are computed without Python's round and min.
     height, width = images.shape[-2:]
-    shorter: Any = torch.sym_min(height, width)
+    # Sizes are symbols in an exported graph, which min would compare with each other for good.
+    shorter: Any = torch.sym_min(height, width) if torch.compiler.is_exporting() else min(height, width)
     rows, columns = (_divide_rounded(cells * side, shorter) for side in (height, width))
     return _averages(height, rows, images) @ images @ _averages(width, columns, images).T
 
 
 def _divide_rounded(numerator: int, denominator: int) -> int:
-    """Divide positive integers and round to the nearest integer, halves to the even one."""
+    """Divide positive integers, which may be symbols, and round to the nearest integer, halves to the even one."""
     quotient, rest = (
         (2 * numerator + denominator) // (2 * denominator),
         (2 * numerator + denominator) % (2 * denominator),
     )
-    tie: Any = 1 - torch.sym_min(rest, 1)
-    rounded: int = quotient - tie * (quotient % 2)
-    return rounded
+    tie = (2 * denominator - rest) // (2 * denominator)  # 1 if rest is 0, else 0
+    return quotient - tie * (quotient % 2)
 
 
 def _averages(length: int, cells: int, like: torch.Tensor) -> torch.Tensor:
