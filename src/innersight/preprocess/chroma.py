@@ -59,5 +59,5 @@ def chroma_of(images: torch.Tensor) -> torch.Tensor:
 def _weighted(images: torch.Tensor, weights: tuple[float, float, float]) -> torch.Tensor:
     """Compute the weighted sum of R, G and B: (N, 1, H, W)."""
     # Numbers of Python need no copy to the device, for which the caller would wait.
-    red, green, blue = images.split(1, dim=1)
+    red, green, blue = torch.chunk(images, 3, dim=1)
     return weights[0] * red + weights[1] * green + weights[2] * blue
