@@ -22,7 +22,6 @@ lint: .venv/dev.stamp
 # Rebuilds the bundle that is installed with the package, and compares it with torch.
 bundle: .venv/dev.stamp
 	$(BIN)/innersight export lite --out src/innersight/bundles/lite --overwrite
-	cp NOTICE src/innersight/bundles/lite/NOTICE
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -60,11 +60,11 @@ def compare_with_torch(bundle: Bundle, metric: str, weights: Path | None, folder
 
     torch_metric = create_metric(metric, weights=weights)
     arrays = [read_image(path)[None] for path in write_pair(folder)]
-    tensors = [torch.from_numpy(array) for array in arrays]
+    images, tensors = [array[0] for array in arrays], [torch.from_numpy(array) for array in arrays]
     threads = torch.get_num_threads()
 
     def with_bundle() -> float:
-        score, _ = bundle.compare(*(bundle.extract(array, threads=threads) for array in arrays), threads=threads)
+        score, _ = bundle.compare(*bundle.extract_each(images, threads=threads), threads=threads)
         return score
 
     @torch.inference_mode()

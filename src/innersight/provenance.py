@@ -17,6 +17,7 @@ _DECODERS = ("Pillow", "imagecodecs", "tifffile")
 """Distributions that decode the images."""
 
 
+@cache
 def version_of(distribution: str) -> str:
     """Return the version of an installed distribution, or `unknown`.
 

@@ -113,6 +113,13 @@ class TestScores:
         ]
         assert scores == pytest.approx([scores[0]] * 3, rel=1e-6)
 
+    @pytest.mark.parametrize("threads", [1, 2, 5, None])
+    def test_images_at_once_have_the_features_of_each_alone(self, lite: Bundle, threads: int | None) -> None:
+        images = [array[0] for array in arrays()] + [np.full((3, 70, 80), 0.5, dtype=np.float32)]
+        for image, found in zip(images, lite.extract_each(images, threads=threads), strict=True):
+            for name, expected in lite.extract(image[None], threads=1).items():
+                np.testing.assert_allclose(found[name], expected, atol=1e-5 * np.abs(expected).max())
+
     def test_threads_share_a_bundle(self, lite: Bundle) -> None:
         pairs = [arrays(seed=seed) for seed in range(4)]
 

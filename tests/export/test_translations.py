@@ -24,7 +24,9 @@ class _Of(nn.Module):
         return self.function(*inputs)
 
 
-def exported(function: nn.Module, example: tuple[torch.Tensor, ...], axes: Any) -> Callable[..., np.ndarray]:
+def exported(
+    function: nn.Module, example: tuple[torch.Tensor, ...], axes: Any, *, exact_interpolation: bool = False
+) -> Callable[..., np.ndarray]:
     """Export a function and return what runs it."""
     names = [f"input_{index}" for index in range(len(example))]
     program = torch.onnx.export(
@@ -34,7 +36,7 @@ def exported(function: nn.Module, example: tuple[torch.Tensor, ...], axes: Any) 
         dynamic_shapes=(axes,),
         opset_version=20,
         input_names=names,
-        custom_translation_table=translations(),
+        custom_translation_table=translations(exact_interpolation=exact_interpolation),
         verbose=False,
     )
     assert program is not None
@@ -48,18 +50,27 @@ def test_log1p_keeps_the_digits_of_small_numbers() -> None:
     np.testing.assert_allclose(run(values), np.log1p(values.astype(np.float64)), rtol=3e-7)
 
 
+@pytest.mark.parametrize("exponent", [2, 3, 4, 8, 16, 2.5])
+def test_a_power_is_that_of_torch(exponent: float) -> None:
+    run = exported(_Of(lambda values: values.pow(exponent)), (torch.rand(5),), ({0: torch.export.Dim("n")},))
+    values = np.array([0, 0.01, 0.1, 0.7, 1, 3, 20], dtype=np.float32)
+    np.testing.assert_allclose(run(values), values.astype(np.float64) ** exponent, rtol=3e-6)
+
+
+@pytest.mark.parametrize(("exact", "limit"), [(False, 1e-4), (True, 1e-5)])
 @pytest.mark.parametrize("target", [(40, 60), (128, 171), (1080, 1920), (13, 7)])
-def test_an_interpolation_has_the_coordinates_of_torch(target: tuple[int, int]) -> None:
+def test_an_interpolation_is_that_of_torch(target: tuple[int, int], exact: bool, limit: float) -> None:
     def interpolate(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         return nn.functional.interpolate(images, size=(rows.shape[0], columns.shape[0]), mode="bilinear")
 
     dim = torch.export.Dim
     example = (torch.rand(1, 3, 20, 30), torch.zeros(41), torch.zeros(52))
-    run = exported(_Of(interpolate), example, ({2: dim("h"), 3: dim("w")}, {0: dim("rows")}, {0: dim("columns")}))
+    axes = ({2: dim("h"), 3: dim("w")}, {0: dim("rows")}, {0: dim("columns")})
+    run = exported(_Of(interpolate), example, axes, exact_interpolation=exact)
     images = torch.rand(1, 3, 97, 131, generator=torch.Generator().manual_seed(0))
     vectors = [torch.zeros(length) for length in target]
     np.testing.assert_allclose(
-        run(images.numpy(), *(vector.numpy() for vector in vectors)), interpolate(images, *vectors), atol=1e-5
+        run(images.numpy(), *(vector.numpy() for vector in vectors)), interpolate(images, *vectors), atol=limit
     )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -231,7 +234,8 @@ class Bundle:
 
         Args:
             images: (N, 3, H, W), float32, sRGB in [0, 1].
-            threads: Number of threads. Default: one for each core.
+            threads: Number of threads. Several images are computed at once, each with its share of the threads.
+                Default: one for each core.
             windows: The first window and the number of windows, in place of all windows. Default: all.
 
         Returns:
@@ -246,17 +250,27 @@ class Bundle:
                 f"Argument `images` must be a float32 array (N, 3, H, W), but got {images.dtype} {images.shape}: use "
                 "innersight.read_image."
             )
-        self.check_size(*images.shape[2:])
-        inputs: dict[str, Any] = {}
-        if self.window is not None:
-            first, count = windows or (0, _ALL_WINDOWS)
-            inputs = {"first_window": np.array([first]), "window_count": np.array([count])}
-        found = [self._run(GRAPHS[0], {"image": image[None], **inputs}, threads) for image in images]
+        found = self._extract_each(images, threads, windows)
         if len(found) == 1:
             return found[0]
         return {
             name: np.stack([one[name] for one in found], 1).reshape(-1, *found[0][name].shape[1:]) for name in found[0]
         }
+
+    def extract_each(self, images: Sequence[Floats], *, threads: int | None = None) -> list[dict[str, Floats]]:
+        """Compute the features of images, each by itself.
+
+        Args:
+            images: Arrays (3, H, W), float32, sRGB in [0, 1]. They may have different sizes.
+            threads: As for `extract`.
+
+        Returns:
+            The features of each image, as `extract` returns those of a single one.
+
+        Raises:
+            ArgumentError: As `check_size`.
+        """
+        return self._extract_each(images, threads, None)
 
     def compare(
         self, reference: Features, distorted: Features, *, threads: int | None = None
@@ -274,7 +288,7 @@ class Bundle:
         Raises:
             ImageError: If the features have different sizes.
         """
-        found = self._run(GRAPHS[1], self._both(reference, distorted), threads)
+        found = self._run(GRAPHS[1], self._both(reference, distorted), threads=threads)
         return float(found["score"][0]), [float(part) for part in found["per_layer"]]
 
     def map(
@@ -298,7 +312,24 @@ class Bundle:
         if not self.has_map:
             raise ArgumentError(f"The bundle of {self.name} has no map: use another metric, such as 'lite'.")
         inputs = {**self._both(reference, distorted), "size": np.array(size)}
-        return self._run(GRAPHS[2], inputs, threads)["map"]
+        return self._run(GRAPHS[2], inputs, threads=threads)["map"]
+
+    def _extract_each(
+        self, images: Iterable[Floats], threads: int | None, windows: tuple[int, int] | None
+    ) -> list[dict[str, Floats]]:
+        inputs: dict[str, Any] = {}
+        if self.window is not None:
+            first, count = windows or (0, _ALL_WINDOWS)
+            inputs = {"first_window": np.array([first]), "window_count": np.array([count])}
+        given = [{"image": image[None], **inputs} for image in images]
+        for one in given:
+            self.check_size(*one["image"].shape[2:])
+        if len(given) == 1:
+            return [self._run(GRAPHS[0], given[0], threads=threads)]
+        threads = threads or os.cpu_count() or 1
+        at_once = min(len(given), threads)
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(partial(self._run, GRAPHS[0], threads=threads // at_once), given))
 
     @property
     def _digest(self) -> str:
@@ -325,7 +356,7 @@ class Bundle:
         self._lock = threading.Lock()
         self._sessions: dict[tuple[str, int | None], Any] = {}
 
-    def _run(self, graph: str, inputs: Mapping[str, Any], threads: int | None) -> dict[str, Floats]:
+    def _run(self, graph: str, inputs: Mapping[str, Any], *, threads: int | None) -> dict[str, Floats]:
         session = self._session(graph, threads)
         wanted = [value.name for value in session.get_inputs()]
         outputs = [value.name for value in session.get_outputs()]

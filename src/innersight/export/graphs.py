@@ -73,7 +73,7 @@ class Graphs:
         axes += [{0: _dim("height")}, {0: _dim("width")}, *self._size_axes()]
         inputs = [*self._both_sides(), *vectors, *self._sizes]
         names = [*self._side_names(), *IMAGE_SIZE_NAMES, *self._size_names]
-        model = _export(module, tuple(inputs), axes, names, [MAP])
+        model = _export(module, tuple(inputs), axes, names, [MAP], exact_interpolation=True)
         nodes = SizeNodes(choose_windows=False)
         nodes.of_views(SIZE, self.views, image_size=True)
         return _joined(model, nodes, [*IMAGE_SIZE_NAMES, *self._size_names], {SIZE: 2})
@@ -153,6 +153,8 @@ def _export(
     axes: Sequence[dict[int, Any]],
     names: Sequence[str],
     outputs: Sequence[str],
+    *,
+    exact_interpolation: bool = False,
 ) -> Any:
     """Export a module with torch.
 
@@ -174,7 +176,7 @@ def _export(
                 input_names=list(names),
                 output_names=list(outputs),
                 opset_version=OPSET,
-                custom_translation_table=translations(),
+                custom_translation_table=translations(exact_interpolation=exact_interpolation),
                 verbose=False,
             )
         except (torch.onnx.OnnxExporterError, RuntimeError, NotImplementedError) as error:

@@ -101,6 +101,10 @@ class Source(ABC, Generic[F]):
         """Extract the features of images of one size, all windows together."""
         return self.join(list(self.extract_in_parts(images)))
 
+    def extract_both(self, reference: Image, distorted: Image) -> tuple[F, F]:
+        """Extract the features of two images of one size, one after the other."""
+        return self.extract([reference]), self.extract([distorted])
+
 
 class Comparison(ABC, Generic[F]):
     """One summand of a metric's score, computed from the features of one source."""

@@ -98,6 +98,11 @@ class BundleSource(Source[BundleFeatures]):
             windows = first, min(step, count - first)
             yield BundleFeatures(self._bundle.extract(stacked, threads=threads, windows=windows), batch)
 
+    def extract_both(self, reference: Image, distorted: Image) -> tuple[BundleFeatures, BundleFeatures]:
+        """Extract the features of two images at once: operations that use one thread leave no core idle."""
+        found = self._bundle.extract_each([reference, distorted], threads=_threads())
+        return BundleFeatures(found[0], 1), BundleFeatures(found[1], 1)
+
     def join(self, parts: Sequence[BundleFeatures]) -> BundleFeatures:
         """Join features of the same images in different windows."""
         if len(parts) == 1:

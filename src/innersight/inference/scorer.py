@@ -260,7 +260,8 @@ class Scorer:
             return ImageFeatures(size, {}, first)
         if in_parts:
             return ImageFeatures(size, {}, first), ImageFeatures(size, {}, second)
-        return ImageFeatures(size, shared.extract(first), None), ImageFeatures(size, shared.extract(second), None)
+        r, d = shared.extract_both(first, second)
+        return ImageFeatures(size, r, None), ImageFeatures(size, d, None)
 
     def _read_distorted(
         self, shared: SharedSources, reference: Reference, distorted: ImageSource

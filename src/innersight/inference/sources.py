@@ -64,6 +64,11 @@ class SharedSources:
         """
         return {key: source.extract([image]) for key, source in self.sources.items()}
 
+    def extract_both(self, reference: Image, distorted: Image) -> tuple[dict[str, Features], dict[str, Features]]:
+        """Extract the features of two images of one size, as `extract`."""
+        found = {key: source.extract_both(reference, distorted) for key, source in self.sources.items()}
+        return {key: pair[0] for key, pair in found.items()}, {key: pair[1] for key, pair in found.items()}
+
     def pairs(self, key: str, reference: ImageFeatures, distorted: ImageFeatures) -> Iterator[tuple[Any, Any]]:
         """Return the features of a source of both images, some windows at a time if both have pixels."""
         if key in reference.features and key in distorted.features:
