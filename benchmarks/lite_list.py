@@ -43,15 +43,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         pairs = write_pairs(Path(folder), references=4, distorted_each=50)
         bundle = create_scorers(["lite"], runtime="onnx")
-        fast, plain = create_metrics(["lite"], runtime="openvino"), create_metrics(["lite"])
+        plain = create_metrics(["lite"])
         decoded = [torch.from_numpy(read_image(path))[None] for pair in pairs[:: len(pairs) // 25] for path in pair]
-        for metrics in (bundle, fast, plain):
+        for metrics in (bundle, plain):
             list(score_pairs(pairs[:20], metrics))
         two_passes(pairs[:2], alexnet), two_passes(pairs[:2], vgg16)
         ours = "innersight lite, the bundle"
         sides = {
             ours: lambda: list(score_pairs(pairs, bundle)),
-            "innersight lite, openvino": lambda: list(score_pairs(pairs, fast)),
             "innersight lite, torch": lambda: list(score_pairs(pairs, plain)),
             "AlexNet, two passes a pair, files read": lambda: two_passes(pairs, alexnet),
             "AlexNet, two passes a pair, without reading": lambda: passes_alone(decoded, alexnet),

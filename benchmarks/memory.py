@@ -24,7 +24,7 @@ from innersight import create_scorers, score_pairs
 from innersight.inference.batch import score_list
 from innersight.inference.pair_lists import open_list
 
-CASES = ("lite onnx", "lite torch", "lite openvino", "paper torch", "paper openvino", "list 10000", "list 1000000")
+CASES = ("lite onnx", "lite torch", "paper torch", "list 10000", "list 1000000")
 
 
 def run(case: str, folder: Path) -> None:

@@ -2,16 +2,14 @@
 
 The list has 2 references of 512 x 384 with 20 distorted images each, and the backbone is dinov1-vitb16. The plain loop
 does what the code of the paper does: it computes each window of both images alone, in batches of 1, in eager torch, and
-keeps no features. The bare forward runs the network over the same unique windows and does nothing else: 16 windows at
-once, or with OpenVINO 6 windows (one image) at once on every core. `--weights FILE` gives the weights. The default is
-random weights, which take the same time.
+keeps no features. The bare forward runs the network over the same unique windows, 16 at once, and does nothing else.
+`--weights FILE` gives the weights. The default is random weights, which take the same time.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import timm
@@ -26,7 +24,7 @@ from innersight.preprocess.input_policy import WindowGrid
 from innersight.preprocess.windows import cut_windows
 
 DISTANCES = ("l2", "cos", "skld", "jsd", "wsd")
-AT_ONCE = (16, 6)  # windows in one call: with one caller, with several callers
+AT_ONCE = 16  # windows in one call
 Pairs = list[tuple[Path, Path]]
 
 
@@ -46,18 +44,14 @@ def plain_loop(pairs: Pairs, metric: FullReferenceMetric) -> list[float]:
     return scores
 
 
-def bare_forward(windows: torch.Tensor, metric: FullReferenceMetric, callers: int) -> None:
-    """Run the network alone. OpenVINO computes a call on one core, so it needs one caller for each core."""
+@torch.inference_mode()
+def bare_forward(windows: torch.Tensor, metric: FullReferenceMetric) -> None:
+    """Run the network alone."""
     if not isinstance(metric, FeatureMetric):
         raise TypeError("paper is a metric of features")
     comparison = metric.comparisons[0]
-
-    def forward(some: torch.Tensor) -> None:
-        with torch.inference_mode():
-            comparison.extractor.runtime(some, comparison.layers)
-
-    with ThreadPoolExecutor(callers) as pool:
-        list(pool.map(forward, windows.split(AT_ONCE[callers > 1])))
+    for some in windows.split(AT_ONCE):
+        comparison.extractor.runtime(some, comparison.layers)
 
 
 def engine(pairs: Pairs, metrics: dict[str, FullReferenceMetric]) -> list[dict[str, float]]:
@@ -82,40 +76,29 @@ def main() -> None:
         pairs = write_pairs(folder, references=2, distorted_each=20)
         asked = [f"paper:distance={distance}" for distance in (DISTANCES if given.five else ("l2",))]
         torches = create_metrics(asked, weights=weights)
-        openvinos = create_metrics(asked, weights=weights, runtime="openvino")
         lead = torches["paper:distance=l2"]
         files = list(dict.fromkeys(path for pair in pairs for path in pair))
         windows = torch.cat([window for path in files for window in windows_of(path)])
-        for metrics in (torches, openvinos):
-            engine(pairs[:1], metrics)  # OpenVINO converts, torch chooses kernels
-        fast = openvinos["paper:distance=l2"]
+        engine(pairs[:1], torches)  # torch chooses kernels
         loops = {f"plain loop, {text}, torch": lambda text=text: plain_loop(pairs, torches[text]) for text in asked}
-        ours, ours_fast = f"innersight, {len(asked)} distance(s), torch", f"innersight, {len(asked)}, openvino"
+        ours = f"innersight, {len(asked)} distance(s), torch"
         sides = {
             **loops,
             ours: lambda: engine(pairs, torches),
-            "bare forward, torch": lambda: bare_forward(windows, lead, 1),
-            ours_fast: lambda: engine(pairs, openvinos),
-            "bare forward, openvino": lambda: bare_forward(windows, fast, torch.get_num_threads()),
+            "bare forward, torch": lambda: bare_forward(windows, lead),
         }
         print(machine())
         print(f"{len(pairs)} pairs of {len(files)} images, {len(windows)} unique windows; {given.rounds} rounds")
         times = alternate(sides, given.rounds)
         print(ratios(times, ours))
         whole = sum(times[loop] for loop in loops)
-        print(f"plain loops / ours: torch {whole / times[ours]:.2f}x, openvino {whole / times[ours_fast]:.2f}x")
-        print(
-            f"ours / bare forward: torch {times[ours] / times['bare forward, torch']:.3f}x, "
-            f"openvino {times[ours_fast] / times['bare forward, openvino']:.3f}x"
-        )
-        scores, scores_fast = engine(pairs, torches), engine(pairs, openvinos)
+        print(f"plain loops / ours: {whole / times[ours]:.2f}x")
+        print(f"ours / bare forward: {times[ours] / times['bare forward, torch']:.3f}x")
+        scores = engine(pairs, torches)
         for text in asked:
             plain = plain_loop(pairs, torches[text])
-            apart, apart_fast = (
-                max(abs(row[text] / there - 1) for row, there in zip(scored, plain, strict=True))
-                for scored in (scores, scores_fast)
-            )
-            print(f"scores of {text} differ from the plain loop's by at most {apart:.1e}, openvino {apart_fast:.1e}")
+            apart = max(abs(row[text] / there - 1) for row, there in zip(scores, plain, strict=True))
+            print(f"scores of {text} differ from the plain loop's by at most {apart:.1e}")
 
 
 if __name__ == "__main__":

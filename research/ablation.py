@@ -85,7 +85,7 @@ def main() -> None:
     configurations: list[str | Path | MetricConfig] = [preset]
     configurations += [f"{preset}:{change}" for change in CHANGES[preset]]
     configurations += [add_view(PRESETS[preset], short_side) for short_side in SECOND_SIZES[preset]]
-    metrics = create_metrics(configurations, weights=arguments.weights, device="auto", runtime="auto")
+    metrics = create_metrics(configurations, weights=arguments.weights, device="auto")
     tid2013, live = open_dataset("tid2013", arguments.tid2013), open_dataset(str(arguments.live))
     if not isinstance(live, DataSet):
         parser.error(f"--live must be a list with a column opinion, but {arguments.live} is a list of choices")

@@ -44,7 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     photographs = read_photographs(arguments.folder)
     names = list(dict.fromkeys([*arguments.metric, *EXTERNAL]))
-    metrics, _ = create_available(names, weights=arguments.weights, runtime="auto")
+    metrics, _ = create_available(names, weights=arguments.weights)
     scores = {name: worseness(metric, photographs) for name, metric in metrics.items()}
     ranks = {name: rankdata(np.concatenate(list(found.values()))) for name, found in scores.items()}
     print(f"{len(photographs)} photographs, {len(ranks[EXTERNAL[0]])} pairs\n")

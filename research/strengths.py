@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="file of weights of the backbone")
     arguments = parser.parse_args()
     photographs = read_photographs(arguments.folder)
-    metric = innersight.create_metric(arguments.metric, weights=arguments.weights, runtime="auto")
+    metric = innersight.create_metric(arguments.metric, weights=arguments.weights)
     print(f"{len(photographs)} photographs, {metric.citation}\n")
     print("| distortion | strengths | median score | inversions |\n|---|---|---|---|")
     for name, (scores, inversions) in measure(metric, photographs).items():

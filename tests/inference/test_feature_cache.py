@@ -236,7 +236,7 @@ class TestKey:
             "token norm": (b"image", paper(changes={"views.main.token_norm": "layernorm"})),
             "precision": (b"image", paper(precision="fp64")),
             "shorter products": (b"image", paper(precision="bf16")),
-            "runtime": (b"image", paper(runtime="openvino")),
+            "runtime": (b"image", paper(runtime="torch-compile")),
             "layers": (b"image", paper(layers=[0, 5])),
             "pixel features": (b"image", paper(changes={"terms.small.type": "thumbnail"})),
             "device": (b"image", paper().to("meta")),

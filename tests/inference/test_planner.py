@@ -106,9 +106,9 @@ def extractions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, .
     found: list[tuple[str, tuple[int, ...]]] = []
     original = ViewExtractor.extract_in_parts
 
-    def extract_in_parts(self, images, layers, pixels, *, gradient=False):  # type: ignore[no-untyped-def]
+    def extract_in_parts(self, images, layers, pixels):  # type: ignore[no-untyped-def]
         found.append((self.backbone.entry.alias, layers))
-        return original(self, images, layers, pixels, gradient=gradient)
+        return original(self, images, layers, pixels)
 
     monkeypatch.setattr(ViewExtractor, "extract_in_parts", extract_in_parts)
     return found

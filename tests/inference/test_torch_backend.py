@@ -64,7 +64,7 @@ def test_the_extraction_names_all_that_decides_the_features(vit_weights: Path) -
     texts = ["paper", "paper:layers=0,5", "paper:input=window=224,stride=100", "paper:views.main.chroma=half"]
     made = [extraction(text) for text in texts] + [
         extraction("paper", precision="fp64"),
-        extraction("paper", runtime="openvino"),
+        extraction("paper", runtime="torch-compile"),
     ]
     assert len(set(made)) == len(made)
     same = [extraction(text) for text in ("paper:distance=wsd", "paper:terms.features.weight=2", "paper:reduce=mean")]

@@ -92,9 +92,8 @@ Runtime = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Library that runs the network: onnx (for bundles), torch, torch-compile, openvino (CPU only), or auto "
-        "(onnx if the metric has a bundle and no other option changes it; else OpenVINO on a CPU if installed and "
-        "suitable, otherwise torch).",
+        help="Library that runs the network: onnx (for bundles), torch, torch-compile, or auto (onnx if the metric has "
+        "a bundle and no other option changes it, otherwise torch).",
     ),
 ]
 Metrics = Annotated[

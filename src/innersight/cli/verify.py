@@ -47,8 +47,7 @@ def verify_paper(
         str,
         typer.Option(
             metavar="NAME",
-            help="Library that runs the network: torch, torch-compile, openvino (CPU only), or auto (OpenVINO on a CPU "
-            "if installed and suitable, otherwise torch).",
+            help="What runs the network: torch or torch-compile.",
         ),
     ] = "torch",
     resume: Annotated[

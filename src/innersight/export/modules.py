@@ -101,9 +101,7 @@ class Extract(nn.Module):
             if view.window is not None:
                 rows, columns = left.pop(0), left.pop(0)
                 shown = shown[0][:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
-            features = extractor.features(
-                shown, comparison.layers, comparison.pixels, gradient=False, size=size, batch=1
-            )
+            features = extractor.features(shown, comparison.layers, comparison.pixels, size=size, batch=1)
             found += [features.tensors[key] for key in view.keys]
         return tuple(found)
 

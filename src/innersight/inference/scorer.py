@@ -87,8 +87,8 @@ class Scorer:
         device: `auto` (default), `cpu`, `cuda`, `cuda:1`. `auto` takes a CUDA device if there is one and torch computes
             the scores.
         precision: `fp32` (default), `fp64`, `fp16` or `bf16`.
-        runtime: The library that runs the networks: `onnx` for bundles, one that `innersight.create_metric` takes for
-            all other metrics, or `auto` (default).
+        runtime: The library that runs the networks: `onnx` for bundles, `torch` or `torch-compile` for all other
+            metrics, or `auto` (default).
         changes: Values to change in the configuration, by path, such as `{"terms.moments.weight": 0}`.
         **overrides: `backbone`, `features`, `input`, `layers` and `distance`, as for `innersight.create_metric`.
 

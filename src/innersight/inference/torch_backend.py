@@ -333,7 +333,7 @@ def create_backends(
         "weights": weights,
         "device": device,
         "precision": precision,
-        "runtime": runtime,
+        "runtime": "torch" if runtime == "auto" else runtime,
         "changes": changes,
         **overrides,
     }

@@ -92,8 +92,8 @@ def create_metric(
             `cpu`.
         precision: `fp32` or `fp64`. `fp16` and `bf16` let the network compute its products in 16 bits, and are for
             GPUs. Default: `fp32`.
-        runtime: The library that runs the network: `torch`, `torch-compile`, `openvino` (CPU), or `auto`, which takes
-            OpenVINO where it is installed and can run the network. Default: `torch`.
+        runtime: What runs the network: `torch`, or `torch-compile`, which takes about a minute for each new image size
+            and is faster after that. Default: `torch`.
         validate: Check that pixel values are in [0, 1], which waits for the device once a call. False skips this check
             only. Default: True.
         changes: Values to change in the configuration, by path, such as `{"terms.moments.weight": 0}`; see
@@ -145,7 +145,7 @@ def create_metrics(
         weights: A file of weights; see `create_metric`.
         device: The device; default `cpu`.
         precision: `fp32` (default), `fp64`, `fp16` or `bf16`.
-        runtime: The library that runs the networks; default `torch`.
+        runtime: What runs the networks: `torch` (default) or `torch-compile`.
         validate: Check that pixel values are in [0, 1]; default True.
         changes: Values to change in all configurations. Changes in a metric's own text take precedence.
         **overrides: Fields to change in all configurations.
@@ -284,7 +284,7 @@ class _Networks:
             else:
                 keeps_its_own = self._embedded[name] and not all(self._embedded.values())
                 backbone = load_backbone(name, weights=None if keeps_its_own else self._weights, window=window)
-            running = start_runtime(backbone, self._runtime, self._precision, self._device)
+            running = start_runtime(backbone, self._runtime, self._precision)
             backbone.to(device=self._device, dtype=torch.float64 if self._precision == "fp64" else torch.float32)
             self._loaded[name, window] = backbone, running
         return self._loaded[name, window]

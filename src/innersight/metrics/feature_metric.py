@@ -155,12 +155,11 @@ class FeatureMetric(FullReferenceMetric):
                 " use distance='l2', 'rel-l2' or 'channel-cos' with features='intermediate', or another metric."
             )
         check_pair(reference, distorted, dtype=self.dtype, device=self.device, check_range=self.validate)
-        gradient = _needs_gradient(reference, distorted)
         found = []
         for comparison in self.comparisons:
             if comparison.map_terms:
                 with own_precision(self.device):
-                    found.append(_map_view(comparison, reference, distorted, gradient=gradient))
+                    found.append(_map_view(comparison, reference, distorted))
         return found[0] if len(found) == 1 else torch.stack(found).sum(0)
 
     def extract_features(self, images: torch.Tensor) -> FeatureBatch:
@@ -275,27 +274,20 @@ class FeatureMetric(FullReferenceMetric):
     def _compare_images(self, reference: torch.Tensor, distorted: torch.Tensor, *, layers: bool) -> list[torch.Tensor]:
         """Compare images in each view, window by window: the features of a few windows are held at a time."""
         check_pair(reference, distorted, dtype=self.dtype, device=self.device, check_range=self.validate)
-        gradient = _needs_gradient(reference, distorted)
         found = []
         for comparison in self.comparisons:
             extractor = comparison.extractor
             with own_precision(self.device):
                 # The two pass separately: in one batch, equal images could differ by rounding.
                 sides = (
-                    extractor.walk(extractor.prepare(images), comparison.layers, comparison.pixels, gradient=gradient)
+                    extractor.walk(extractor.prepare(images), comparison.layers, comparison.pixels)
                     for images in (reference, distorted)
                 )
                 found.append(comparison.mean_over_windows(zip(*sides, strict=True), layers=layers))
         return found
 
 
-def _needs_gradient(*tensors: torch.Tensor) -> bool:
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
-def _map_view(
-    comparison: ViewComparison, reference: torch.Tensor, distorted: torch.Tensor, *, gradient: bool
-) -> torch.Tensor:
+def _map_view(comparison: ViewComparison, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
     """Map images in one view, (N, H, W), overlapping windows averaged."""
     extractor = comparison.extractor
     sides = [extractor.prepare(images) for images in (reference, distorted)]
@@ -304,8 +296,7 @@ def _map_view(
 
     def compare(r: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
         first, second = (
-            extractor.features(x, comparison.layers, comparison.pixels, gradient=gradient, size=size, batch=batch)
-            for x in (r, d)
+            extractor.features(x, comparison.layers, comparison.pixels, size=size, batch=batch) for x in (r, d)
         )
         return comparison.map(first, second, size_of(r))
 

@@ -151,13 +151,6 @@ class ViewComparison:
                     f"Argument `{name}` must be on {self.extractor.device} as the metric is, but is on {device}: use "
                     f"features.to(torch.device('{self.extractor.device}'))."
                 )
-        # Features that carry a gradient were computed by torch, also if no gradient is needed any more.
-        runtime = self.extractor.runtime
-        if reference.requires_grad != distorted.requires_grad and not runtime.differentiable:
-            raise ArgumentError(
-                "Arguments `reference` and `distorted` must come from one runtime, but torch extracted one, for its "
-                f"gradient, and {runtime.name} the other: make the metric with runtime='torch'."
-            )
 
     def _over_windows(self, reference: ViewFeatures, distorted: ViewFeatures, *, layers: bool) -> torch.Tensor:
         self.check(reference, distorted)

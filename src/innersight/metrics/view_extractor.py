@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from innersight.backbones.features import Backbone, Run
+from innersight.backbones.features import Backbone
 from innersight.errors import ArgumentError
 from innersight.metrics.feature_batch import ViewFeatures, layer_key
 from innersight.metrics.terms.base import FeatureSource, PixelFeature
@@ -93,14 +93,12 @@ class ViewExtractor:
             f"chroma {view.chroma}, normalisation {view.normalisation}, token_norm {view.token_norm}, {self.precision}"
         )
 
-    def extract(
-        self, images: torch.Tensor, layers: Sequence[int], pixels: Sequence[PixelFeature], *, gradient: bool = False
-    ) -> ViewFeatures:
+    def extract(self, images: torch.Tensor, layers: Sequence[int], pixels: Sequence[PixelFeature]) -> ViewFeatures:
         """Extract the features of all windows at once; see `extract_in_parts`."""
-        return ViewFeatures.join(list(self.extract_in_parts(images, layers, pixels, gradient=gradient)))
+        return ViewFeatures.join(list(self.extract_in_parts(images, layers, pixels)))
 
     def extract_in_parts(
-        self, images: torch.Tensor, layers: Sequence[int], pixels: Sequence[PixelFeature], *, gradient: bool = False
+        self, images: torch.Tensor, layers: Sequence[int], pixels: Sequence[PixelFeature]
     ) -> Iterator[ViewFeatures]:
         """Extract features, some windows at a time, for images whose features would fill the memory.
 
@@ -108,8 +106,6 @@ class ViewExtractor:
             images: (N, 3, H, W), sRGB in [0, 1].
             layers: Indices of the layers, ascending.
             pixels: The pixel features.
-            gradient: Whether the comparison needs a gradient, of this image or of the other. A runtime without
-                gradients is then replaced by torch, so that one runtime computes both images.
 
         Yields:
             The features of the next windows, or of the whole images.
@@ -121,8 +117,7 @@ class ViewExtractor:
         check_images("images", images, dtype=self.dtype, device=self.device, check_range=self.validate)
         with own_precision(self.device):
             prepared = self.prepare(images)
-        gradient = gradient or (torch.is_grad_enabled() and images.requires_grad)
-        parts = self.walk(prepared, layers, pixels, gradient=gradient)
+        parts = self.walk(prepared, layers, pixels)
         while True:
             # The caller's autocast state is restored before each yield: a generator may be left at any of them.
             with own_precision(self.device):
@@ -140,18 +135,18 @@ class ViewExtractor:
         return self.view.input.grid(height, width, self.view.name)
 
     def walk(
-        self, images: torch.Tensor, layers: Sequence[int], pixels: Sequence[PixelFeature], *, gradient: bool
+        self, images: torch.Tensor, layers: Sequence[int], pixels: Sequence[PixelFeature]
     ) -> Iterator[ViewFeatures]:
         """Extract the features of prepared images, some windows at a time; nothing is checked."""
         grid = self.grid(*size_of(images))
         size, batch = size_of(images), images.shape[0]
         if grid is None:
-            yield self.features(images, layers, pixels, gradient=gradient, size=size, batch=batch)
+            yield self.features(images, layers, pixels, size=size, batch=batch)
             return
         step = windows_at_once(batch)
         for first in range(0, len(grid), step):
             windows = cut_windows(images, grid.corners[first : first + step], grid.window)
-            yield self.features(windows, layers, pixels, gradient=gradient, size=size, batch=batch)
+            yield self.features(windows, layers, pixels, size=size, batch=batch)
 
     def features(
         self,
@@ -159,7 +154,6 @@ class ViewExtractor:
         layers: Sequence[int],
         pixels: Sequence[PixelFeature],
         *,
-        gradient: bool,
         size: tuple[int, int],
         batch: int,
     ) -> ViewFeatures:
@@ -169,7 +163,6 @@ class ViewExtractor:
             windows: (K * N, 3, rows, columns).
             layers: Indices of the layers, ascending.
             pixels: The pixel features.
-            gradient: As for `extract_in_parts`.
             size: (height, width) of the prepared images.
             batch: N.
         """
@@ -178,12 +171,11 @@ class ViewExtractor:
         tensors: dict[str, torch.Tensor] = {}
         grid = None
         if layers:
-            run: Run = self.runtime if self.runtime.differentiable or not gradient else self.backbone.outputs
             seen = self.backbone.normalise(shown) if view.normalisation == "backbone" else shown
             if view.features == "embedding":
-                found = self.backbone.embedding(seen, run)
+                found = self.backbone.embedding(seen, self.runtime)
             else:
-                found = self.backbone.intermediate(seen, layers, run)
+                found = self.backbone.intermediate(seen, layers, self.runtime)
             grid = found.grid
             for index, layer in zip(layers, found.layers, strict=True):
                 normed = layer

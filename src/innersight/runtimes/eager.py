@@ -21,10 +21,7 @@ class Eager:
     Attributes:
         name: `torch` or `torch-compile`.
         reduced: The 16-bit dtype of matrix products and convolutions, or None for the dtype of the images.
-        differentiable: True, since gradients flow through the network.
     """
-
-    differentiable = True
 
     def __init__(self, backbone: Backbone, reduced: torch.dtype | None = None, *, compiled: bool = False) -> None:
         self.name = "torch-compile" if compiled else "torch"
@@ -58,12 +55,12 @@ class Eager:
 
 
 @RUNTIMES.register("torch")
-def _start_torch(backbone: Backbone, precision: str, device: torch.device, *, fallback: bool) -> Eager:  # noqa: ARG001
+def _start_torch(backbone: Backbone, precision: str) -> Eager:
     return Eager(backbone, _reduced(precision))
 
 
 @RUNTIMES.register("torch-compile")
-def _start_compiled(backbone: Backbone, precision: str, device: torch.device, *, fallback: bool) -> Eager:  # noqa: ARG001
+def _start_compiled(backbone: Backbone, precision: str) -> Eager:
     return Eager(backbone, _reduced(precision), compiled=True)
 
 
