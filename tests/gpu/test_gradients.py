@@ -46,7 +46,9 @@ def test_the_last_bit_of_the_pixels_does_not_decide_the_gradient(double: Feature
     """The images have no ties, so that rounding, which differs between devices, has little effect."""
     draw = torch.Generator().manual_seed(0)
     images = untied_pair(index, SIZES[index])
-    moved = [image * (1 + UNIT * torch.randint(-1, 2, image.shape, generator=draw)) for image in images]
+    steps = [torch.randint(-1, 2, image.shape, generator=draw).double() for image in images]
+    moved = [image * (1 + UNIT * step) for image, step in zip(images, steps, strict=True)]
+    assert not any(torch.equal(*both) for both in zip(images, moved, strict=True))
     found, wanted = gradients(double, *on_device(*moved)), gradients(double, *on_device(*images))
     for side, mine, theirs in zip(SIDES, found, wanted, strict=True):
         assert distance(mine, theirs) < 1e-6, side
