@@ -63,11 +63,13 @@ def other_last_bit(images: Pair) -> Pair:
 
 
 def measure(name: str, images: Pair, device: torch.device) -> None:
+    saturated = [((image == 0) | (image == 1)).double().mean().item() for image in images]
+    print(f"{name}: {saturated[0]:.1%}, {saturated[1]:.1%} of the values are 0 or 1", flush=True)
     for text, changes in CHANGES.items():
         exact = innersight.create_metric("lite", precision="fp64", changes=changes)
         expected = gradients(exact, images)
         moved = gradients(exact, other_last_bit(images))
-        print(f"{name}, {text}\n  float64, last bit changed   {apart(moved, expected)}", flush=True)
+        print(f" {text}\n  float64, last bit changed   {apart(moved, expected)}", flush=True)
         there = [image.to(device) for image in images]
         if device.type != "cpu":
             print(f"  float64, {device}   {apart(gradients(exact.to(device), there), expected)}")
