@@ -75,8 +75,7 @@ class Scorer:
     A bundle computes the scores, without torch, if `metric` is the folder of a bundle; or if it is the name of a metric
     whose bundle is installed with the package (`lite`), nothing is changed in it, `weights` is not given, `precision`
     is `fp32`, `device` is `auto` or `cpu`, and `runtime` is `auto` or `onnx`. In all other cases torch computes the
-    scores, as `innersight.create_metric` does, and the extra `torch` must be installed. Both give the same scores,
-    within 1e-5.
+    scores, as `innersight.create_metric` does, and the extra `torch` must be installed. Both agree within 1e-5.
 
     Args:
         metric: A name from `innersight metrics`, which changes may follow as in `paper:distance=cos`; the folder of a
