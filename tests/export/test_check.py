@@ -12,8 +12,9 @@ import innersight
 from innersight.bundles import shipped
 from innersight.bundles.bundle import Bundle
 from innersight.errors import ArgumentError
-from innersight.export.check import SIZES, check_bundle, distort, photograph
+from innersight.export.check import _LEAST_SIZES, _MOST_WINDOWS, SIZES, check_bundle, distort, photograph
 from innersight.metrics.feature_metric import FeatureMetric
+from innersight.metrics.presets.registry import PRESETS
 
 FEW = ((64, 64), (97, 131), (128, 80))
 
@@ -51,6 +52,12 @@ def metric() -> FeatureMetric:
     made = innersight.create_metric("lite")
     assert isinstance(made, FeatureMetric)
     return made
+
+
+def test_the_windows_of_the_paper_accept_enough_sizes() -> None:
+    view = PRESETS.get("paper").views[0]
+    grids = [view.input.grid(*size, "paper") for size in SIZES if min(size) >= 224]
+    assert sum(grid is not None and len(grid) <= _MOST_WINDOWS for grid in grids) >= _LEAST_SIZES
 
 
 def test_a_right_bundle_passes_with_its_largest_differences(metric: FeatureMetric) -> None:
