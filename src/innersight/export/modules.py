@@ -162,11 +162,12 @@ class Map(nn.Module):
             if indices is None:
                 whole = found
             else:
-                rows, columns = indices[0][:, :, None], indices[1][:, None, :]
-                empty = torch.zeros(height, width)
-                total = empty.index_put((rows, columns), found, accumulate=True)
-                windows = empty.index_put((rows, columns), torch.ones_like(found), accumulate=True)
-                whole = (total / windows)[None]
+                # Not index_put: ScatterND of ONNX Runtime loses values where several threads add to one pixel.
+                pixels = (indices[0][:, :, None] * width + indices[1][:, None, :]).flatten()
+                empty = torch.zeros(height * width)
+                total = empty.scatter_add(0, pixels, found.flatten())
+                windows = empty.scatter_add(0, pixels, torch.ones_like(pixels, dtype=empty.dtype))
+                whole = (total / windows).view(1, height, width)
             maps.append(to_size(whole, image_size)[0])
         return torch.stack(maps).sum(0)
 
