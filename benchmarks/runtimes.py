@@ -7,29 +7,40 @@ They return the layers that the preset compares. `--weights FILE` gives the weig
 `paper`, they are random and take the same time. Each network is converted for this one size: with torch.onnx.export for
 ONNX Runtime, with openvino.convert_model for OpenVINO.
 
-A side computes the two images of a pair. All sides run in turns in each round. First the images come one after the
-other and each may use all threads, as for a single pair. Then both come at once and each uses half of the threads, as
-in a list. OpenVINO runs with one stream for each thread, as the runtime of this package does, and with one stream for
-all threads, which is faster for one image at a time. The ratio is taken to the faster setting of OpenVINO.
+A side computes the two images of a pair. All sides run in turns in each round. A turn takes half a second at least, and
+gives the mean time of its pairs. First the images come one after the other and each may use all threads, as for a
+single pair. Then both come at once and each uses half of the threads, as in a list. OpenVINO runs with one stream for
+each thread, and with one stream for all threads, which is faster for one image at a time. The ratio is taken to the
+faster setting of OpenVINO.
+
+Each side has its own process. In one process the runtimes share memory and caches, and the time of a small network
+varies by half.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import statistics
 import sys
 import tempfile
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import timm
 import torch
-from alternate import alternate, machine
+from alternate import machine
 from safetensors.torch import save_file
 from torch import nn
 
@@ -43,7 +54,11 @@ NETWORKS = {"lite": (1, 3, 256, 341), "vit": (1, 3, 308, 406), "paper": (6, 3, 2
 RANDOM = {"vit": "vit_small_patch14_dinov2.lvd142m", "paper": "vit_base_patch16_224.dino"}
 """The networks that get random weights if there is no file."""
 
-Run = Callable[[torch.Tensor], Any]
+_TURN = 0.5
+"""Least seconds of a turn. A list computes without pauses, and the first pairs after a pause take longer."""
+
+Array: TypeAlias = npt.NDArray[np.float32]
+Run = Callable[[Array], Sequence[Array]]
 
 
 class Network(nn.Module):
@@ -77,58 +92,98 @@ def with_onnx(path: Path, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (image,) = session.get_inputs()
-    return lambda images: session.run(None, {image.name: images.numpy()})
+
+    def run(images: Array) -> list[Array]:
+        outputs: list[Array] = session.run(None, {image.name: images})
+        return outputs
+
+    return run
 
 
-def with_openvino(network: Network, example: torch.Tensor, threads: int, streams: int) -> Run:
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] - it reports its use to a server
-    import openvino
-
+def write_openvino(network: Network, example: torch.Tensor, path: Path) -> None:
+    openvino = import_openvino()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's tracer: shapes become constants, as they should here
         model = openvino.convert_model(network, example_input=example)
     model.reshape(list(example.shape))
+    openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def import_openvino() -> Any:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] - it reports its use to a server
+    import openvino
+
+    return openvino
+
+
+def with_openvino(path: Path, threads: int, streams: int) -> Run:
     options = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": streams,
     }
-    compiled = openvino.compile_model(model, "CPU", options)
+    compiled = import_openvino().compile_model(path, "CPU", options)
 
-    def run(images: torch.Tensor) -> list[Any]:
+    def run(images: Array) -> list[Array]:
         # A request is used by one caller at a time, so each call has its own.
-        found = compiled.create_infer_request().infer({0: images.numpy()}, share_inputs=True, share_outputs=True)
+        found = compiled.create_infer_request().infer({0: images}, share_inputs=True, share_outputs=True)
         return [found[index] for index in range(len(found))]
 
     return run
 
 
-def with_torch(network: Network, threads: int | None = None) -> Run:
-    def run(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        if threads is not None:
-            torch.set_num_threads(threads)  # of this thread
+def with_torch(path: Path, threads: int) -> Run:
+    network = torch.load(path, weights_only=False)
+
+    def run(images: Array) -> list[Array]:
+        torch.set_num_threads(threads)  # of this thread
         with torch.inference_mode():
-            found: tuple[torch.Tensor, ...] = network(images)
-        return found
+            outputs: list[Array] = [output.numpy() for output in network(torch.from_numpy(images))]
+            return outputs
 
     return run
 
 
-def one_after_the_other(run: Run, pair: list[torch.Tensor]) -> None:
-    for images in pair:
-        run(images)
+def serve(make: Callable[[], Run], shape: tuple[int, ...], *, at_once: bool, pipe: Connection) -> None:
+    """Load a side, send its output for the first image of the pair, then send the seconds of a pair on each request."""
+    draw = np.random.default_rng(0)
+    pair = [draw.random(shape, np.float32) for _ in range(2)]
+    run = make()
+    pipe.send([np.array(output) for output in run(pair[0])])
+    with ThreadPoolExecutor(2) as pool:
+        while pipe.recv():
+            start, pairs, seconds = time.perf_counter(), 0, 0.0
+            while seconds < _TURN:
+                list(pool.map(run, pair) if at_once else map(run, pair))
+                pairs, seconds = pairs + 1, time.perf_counter() - start
+            pipe.send(seconds / pairs)
 
 
-def both_at_once(run: Run, pair: list[torch.Tensor], pool: ThreadPoolExecutor) -> None:
-    list(pool.map(run, pair))
+@contextmanager
+def process(make: Callable[[], Run], shape: tuple[int, ...], *, at_once: bool) -> Iterator[Connection]:
+    """Start a process for a side."""
+    own, others = get_context("spawn").Pipe()
+    started = get_context("spawn").Process(
+        target=serve, args=(make, shape), kwargs={"at_once": at_once, "pipe": others}, daemon=True
+    )
+    started.start()
+    yield own
+    own.send(False)
+    started.join()
 
 
-def difference(run: Run, expected: tuple[torch.Tensor, ...], images: torch.Tensor) -> float:
+def seconds_of(pipe: Connection) -> float:
+    """Let a side have its turn."""
+    pipe.send(True)
+    seconds: float = pipe.recv()
+    return seconds
+
+
+def difference(found: Sequence[Array], expected: Sequence[Array]) -> float:
     """Return the largest difference of an output from torch's, relative to the largest value of that output."""
-    found = [torch.as_tensor(output) for output in run(images)]
-    return max(((f - e).abs().max() / e.abs().max()).item() for f, e in zip(found, expected, strict=True))
+    return max(float(np.abs(f - e).max() / np.abs(e).max()) for f, e in zip(found, expected, strict=True))
 
 
 def measure(name: str, weights: Path | None, folder: Path, threads: int, rounds: int) -> None:
@@ -140,43 +195,41 @@ def measure(name: str, weights: Path | None, folder: Path, threads: int, rounds:
     if not isinstance(metric, FeatureMetric):
         raise TypeError(f"{name} is a metric of features")
     shape = NETWORKS[name]
-    draw = torch.Generator().manual_seed(0)
-    pair = [torch.rand(shape, generator=draw) for _ in range(2)]
     (comparison,) = metric.comparisons
     network = Network(copy.deepcopy(comparison.extractor.backbone), comparison.layers, shape[-2:]).eval()
-    write_onnx(metric, pair[0], folder / f"{name}.onnx")
-    with torch.inference_mode():
-        expected = network(pair[0])
-    half = max(1, threads // 2)
-    streamed = with_openvino(network, pair[0], threads, threads)
-    alone: dict[str, Run] = {
-        "onnxruntime": with_onnx(folder / f"{name}.onnx", threads),
-        "openvino, one stream for each thread": streamed,
-        "openvino, one stream": with_openvino(network, pair[0], threads, 1),
-        "torch": with_torch(network),
-    }
-    together: dict[str, Run] = {
-        "onnxruntime": with_onnx(folder / f"{name}.onnx", half),
-        "openvino, one stream for each thread": streamed,
-        "torch": with_torch(network, half),
-    }
+    example = torch.rand(shape)
+    onnx, intermediate, pickled = (folder / f"{name}.{ending}" for ending in ("onnx", "xml", "pt"))
+    write_onnx(metric, example, onnx)
+    write_openvino(network, example, intermediate)
+    torch.save(network, pickled)
     print(f"{name}: {' x '.join(map(str, shape))}, layers {', '.join(map(str, comparison.layers))}")
-    for side, run in alone.items():
-        print(f"  {side:<40} differs from torch by {difference(run, expected, pair[0]):.1e}")
-    with ThreadPoolExecutor(2) as pool:
-        report("one after the other", {s: partial(one_after_the_other, r, pair) for s, r in alone.items()}, rounds)
-        report("both at once", {s: partial(both_at_once, r, pair, pool) for s, r in together.items()}, rounds)
+    half = max(1, threads // 2)
+    alone: dict[str, Callable[[], Run]] = {
+        "torch": partial(with_torch, pickled, threads),
+        "onnxruntime": partial(with_onnx, onnx, threads),
+        "openvino, one stream for each thread": partial(with_openvino, intermediate, threads, threads),
+        "openvino, one stream": partial(with_openvino, intermediate, threads, 1),
+    }
+    together: dict[str, Callable[[], Run]] = {
+        "torch": partial(with_torch, pickled, half),
+        "onnxruntime": partial(with_onnx, onnx, half),
+        "openvino, one stream for each thread": partial(with_openvino, intermediate, threads, threads),
+    }
+    report(alone, shape, rounds, at_once=False)
+    report(together, shape, rounds, at_once=True)
 
 
-def report(how: str, sides: dict[str, Callable[[], object]], rounds: int) -> None:
-    for side in sides.values():
-        side()
-        side()
-    times = alternate(sides, rounds)
-    print(f"  two images, {how}:")
-    for name, seconds in times.items():
-        print(f"    {name:<38} {1000 * seconds:8.1f} ms")
-    fastest = min(seconds for name, seconds in times.items() if name.startswith("openvino"))
+def report(sides: dict[str, Callable[[], Run]], shape: tuple[int, ...], rounds: int, *, at_once: bool) -> None:
+    with ExitStack() as started:
+        pipes = {side: started.enter_context(process(make, shape, at_once=at_once)) for side, make in sides.items()}
+        outputs = {side: pipe.recv() for side, pipe in pipes.items()}
+        turns = [{side: seconds_of(pipe) for side, pipe in pipes.items()} for _ in range(rounds + 1)]
+    times = {side: statistics.median(turn[side] for turn in turns[1:]) for side in sides}
+    print(f"  two images, {'both at once' if at_once else 'one after the other'}:")
+    for side, seconds in times.items():
+        apart = difference(outputs[side], outputs["torch"])
+        print(f"    {side:<38} {1000 * seconds:8.1f} ms, differs from torch by {apart:.1e}")
+    fastest = min(seconds for side, seconds in times.items() if side.startswith("openvino"))
     print(f"    time of OpenVINO / time of ONNX Runtime: {fastest / times['onnxruntime']:.2f}")
 
 

@@ -31,8 +31,8 @@ def export(
 ) -> None:
     """Export a metric as a bundle: ONNX graphs that score without torch.
 
-    The bundle is compared with torch on images of up to 31 sizes, which takes one to ten minutes. The command fails if
-    scores, parts of layers or maps differ by more than 1e-5. Use the folder as a metric: --metric FOLDER.
+    The bundle is compared with torch on images of up to 31 sizes, which takes one to three minutes. The command fails
+    if scores, parts of layers or maps differ by more than 1e-5. Use the folder as a metric: --metric FOLDER.
     """
     with needed_for("`innersight export`"):
         import onnxscript  # noqa: F401 - the error comes before the minutes that the export takes
