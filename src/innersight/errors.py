@@ -7,7 +7,34 @@ from collections.abc import Iterable
 
 
 class InnersightError(Exception):
-    """Base of all errors that the package raises on purpose. The message is for the user, in one paragraph."""
+    r"""Base of all errors that the package raises on purpose. The message is for the user, in one line.
+
+    Args:
+        message: The message. Line breaks, terminal codes and other characters that cannot be printed are escaped, since
+            names of files can hold them.
+
+    Example:
+        >>> print(InnersightError("No such file: 'a\nb.png'."))
+        No such file: 'a\\nb.png'.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
+
+
+def printable(text: str) -> str:
+    r"""Escape the characters of a text that cannot be printed.
+
+    Args:
+        text: A text, such as the name of a file.
+
+    Example:
+        >>> print(printable("a" + chr(27) + "[31m.png"))
+        a\x1b[31m.png
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class ArgumentError(InnersightError, ValueError):

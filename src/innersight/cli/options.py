@@ -7,11 +7,14 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from innersight.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from innersight.io.image_sources import ImageSource
 
 _CHANGES: Mapping[str, Any] = {
     "backbone": Annotated[
@@ -160,3 +163,18 @@ def disable_tf32() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.backends.cudnn.allow_tf32 = False
+
+
+def image_sources(reference: Path, distorted: Path) -> tuple[ImageSource, ImageSource]:
+    """Return the images of two arguments. `-` is the standard input. Pipes are read, since that is possible only once.
+
+    Raises:
+        ArgumentError: If both are the standard input.
+        ImageError: If the standard input or a pipe cannot be read.
+    """
+    from innersight.io.image_sources import read_once, standard_input
+
+    if reference == distorted == Path("-"):
+        raise ArgumentError("Arguments REF and DIS must not both be `-`: the standard input holds one image.")
+    given = (standard_input() if path == Path("-") else path for path in (reference, distorted))
+    return read_once(*given)

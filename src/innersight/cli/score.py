@@ -15,8 +15,12 @@ from innersight.errors import ArgumentError, first_line
 @options.with_changes
 def score(
     *,
-    reference: Annotated[Path, typer.Argument(metavar="REF", readable=False, help="Reference image file.")],
-    distorted: Annotated[Path, typer.Argument(metavar="DIS", readable=False, help="Distorted image file.")],
+    reference: Annotated[
+        Path, typer.Argument(metavar="REF", readable=False, help="Reference image file; - for standard input.")
+    ],
+    distorted: Annotated[
+        Path, typer.Argument(metavar="DIS", readable=False, help="Distorted image file; - for standard input.")
+    ],
     metric: Annotated[
         str,
         typer.Option(
@@ -61,17 +65,18 @@ def score(
         from innersight.report.heatmap import check_destination
 
         check_destination(map, (reference, distorted))
-    for path in (reference, distorted):
-        if read_size(path) is None:
-            read_image(path)  # it raises the reason
+    sources = options.image_sources(reference, distorted)
+    for source in sources:
+        if read_size(source) is None:
+            read_image(source)  # it raises the reason
     scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
     options.disable_tf32()
-    result = scorer.score(reference, distorted, per_layer=per_layer, map=map is not None)
+    result = scorer.score(*sources, per_layer=per_layer, map=map is not None)
     if map is not None and result.map is not None:
         from innersight.report.heatmap import draw_heatmap
 
         try:
-            draw_heatmap(result.map, read_image(distorted)).save(map)
+            draw_heatmap(result.map, read_image(sources[1])).save(map)
         except OSError as error:
             raise ArgumentError(f"The map cannot be written to '{map}': {first_line(error)}") from error
 

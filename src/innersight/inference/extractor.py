@@ -188,6 +188,8 @@ class FeatureExtractor:
         return pixel_digest(image) if self._fingerprints else None
 
     def _read(self, path: Path, is_reference: bool) -> Image:
+        if path.is_fifo():
+            raise ImageError(f"'{path}' is a pipe, which can be read only once. A list needs files.")
         image = read_image(path)
         if self._perturbation is None:
             return image

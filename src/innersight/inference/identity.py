@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from innersight.inference.backend import Image
+from innersight.io.image_sources import EncodedImage
 
 _CHUNK = 1 << 20  # bytes
 _SAMPLES = 1024  # pixels that are compared before a digest of all pixels is computed
@@ -31,20 +32,21 @@ def same_bytes(reference: object, distorted: object) -> bool:
     """
     if reference is distorted:
         return True
-    if isinstance(reference, bytes) and isinstance(distorted, bytes):
-        return reference == distorted
+    one, other = (source.data if isinstance(source, EncodedImage) else source for source in (reference, distorted))
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        return one == other
     if not (isinstance(reference, (str, os.PathLike)) and isinstance(distorted, (str, os.PathLike))):
         return False
     try:
         with (
-            open(reference, "rb", opener=_without_waiting) as one,
-            open(distorted, "rb", opener=_without_waiting) as other,
+            open(reference, "rb", opener=_without_waiting) as first,
+            open(distorted, "rb", opener=_without_waiting) as second,
         ):
-            states = os.fstat(one.fileno()), os.fstat(other.fileno())
+            states = os.fstat(first.fileno()), os.fstat(second.fileno())
             # Only a regular file has an end and can be read again.
             if states[0].st_size != states[1].st_size or not all(stat.S_ISREG(each.st_mode) for each in states):
                 return False
-            while (chunk := one.read(_CHUNK)) == other.read(_CHUNK):
+            while (chunk := first.read(_CHUNK)) == second.read(_CHUNK):
                 if not chunk:
                     return True
     except (OSError, ValueError, TypeError):  # reading it as an image gives the reason

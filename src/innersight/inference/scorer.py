@@ -16,7 +16,7 @@ from innersight.inference.backend import Backend, Image
 from innersight.inference.choice import choose_backend, choose_backends
 from innersight.inference.identity import Fingerprint, same_bytes, same_pixels
 from innersight.inference.sources import ImageFeatures, SharedSources
-from innersight.io.image_sources import ImageSource
+from innersight.io.image_sources import ImageSource, read_once
 from innersight.io.images import check_same_size, read_image
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ class Reference(ImageFeatures):
 class Scorer:
     """Scores pairs of images with one metric.
 
-    It is safe to use from several threads, and it can be pickled. Images are everything that `innersight.read_image`
-    takes: paths, bytes, binary file objects, PIL images and arrays.
+    It is safe to use from several threads, and it can be pickled. It takes the images of `innersight.read_image`.
 
     A bundle computes the scores, without torch, if `metric` is the folder of a bundle; or if it is the name of a metric
     whose bundle is installed with the package (`lite`), nothing is changed in it, `weights` is not given, `precision`
@@ -241,6 +240,7 @@ class Scorer:
         zero = self._backend.zero_for_identical
         if isinstance(reference, Reference):
             return self._read_distorted(shared, reference, distorted)
+        reference, distorted = read_once(reference, distorted)
         if same := zero and same_bytes(reference, distorted):
             distorted = reference
         first = read_image(reference)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import select
+import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +18,16 @@ from PIL import Image
 from innersight.errors import ArgumentError, ImageError
 
 ImageSource: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | npt.NDArray[Any]"
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | npt.NDArray[Any] | "
+    "EncodedImage"
 )
 """Everything that `read_image` takes. `docs/images.md` states what each of them must hold."""
+
+_PATIENCE = 60.0
+"""Seconds without data after which a pipe is given up."""
+
+_MOST_BYTES = 1 << 30
+"""Largest size of a file that comes through a pipe. An image of 89 million pixels and 16 bits is smaller."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +49,21 @@ class EncodedImage:
         """The name at the start of a sentence."""
         return capitalised(self.name)
 
-    def pillow_source(self) -> Path | IO[bytes]:
+    def pillow_source(self) -> Path | BinaryIO:
         """Return what Pillow opens. It maps the pixels of some files into memory, but only if it gets their path."""
         return self.open() if self.path is None else self.path
 
-    def open(self) -> IO[bytes]:
+    def head(self, size: int = 64) -> bytes:
+        """Return the first bytes."""
+        with self.open() as stream:
+            return stream.read(size)
+
+    def content(self) -> bytes:
+        """Return all bytes."""
+        with self.open() as stream:
+            return stream.read()
+
+    def open(self) -> BinaryIO:
         """Open the content from its start."""
         return io.BytesIO(self.data or b"") if self.path is None else self.path.open("rb")
 
@@ -61,6 +81,8 @@ def source_name(source: ImageSource) -> str:
         >>> source_name("a.png"), source_name(b"...")
         ("'a.png'", 'the bytes object')
     """
+    if isinstance(source, EncodedImage):
+        return source.name
     if isinstance(source, (str, os.PathLike)):
         return f"'{os.fspath(source)}'"
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -88,7 +110,7 @@ def identify(source: object) -> EncodedImage | Image.Image | npt.NDArray[Any]:
         ArgumentError: If the object is none of these, or a file object that gives text.
         ImageError: If the path is a web address or cannot be the name of a file, or the file object cannot be read.
     """
-    if isinstance(source, (Image.Image, np.ndarray)):
+    if isinstance(source, (EncodedImage, Image.Image, np.ndarray)):
         return source
     if isinstance(source, (bytes, bytearray, memoryview)):
         return EncodedImage(source_name(source), None, bytes(source))
@@ -119,7 +141,79 @@ def _identify_path(text: str) -> EncodedImage:
     if not valid:
         raise ImageError(f"{text!r} is not a valid file name.")
     path = Path(text)
-    return EncodedImage(f"'{path}'", path, None)
+    name = f"'{path}'"
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # opening the file gives the reason
+        mode = stat.S_IFREG
+    if stat.S_ISFIFO(mode):
+        return EncodedImage(name, None, _read_pipe(path, name))
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise ImageError(f"{name} is a device or a socket, not a file. Pass the path of an image file.")
+    return EncodedImage(name, path, None)
+
+
+def read_once(reference: ImageSource, distorted: ImageSource) -> tuple[ImageSource, ImageSource]:
+    """Read the sources of a pair that can be read only once, so that they can then be used more than once.
+
+    Args:
+        reference: Anything that `read_image` takes.
+        distorted: The same. If it is the same object, both are one image.
+
+    Returns:
+        The content of a pipe or of a file object; any other source as it is.
+
+    Raises:
+        ImageError: If a pipe or a file object cannot be read.
+        ArgumentError: If a source is not an image.
+    """
+    held = _held(reference)
+    return held, held if distorted is reference else _held(distorted)
+
+
+def _held(source: ImageSource) -> ImageSource:
+    if isinstance(source, (bytes, bytearray, memoryview, Image.Image, np.ndarray)):
+        return source
+    found = identify(source)
+    return found if isinstance(found, EncodedImage) and found.path is None else source
+
+
+def standard_input() -> EncodedImage:
+    """Read an image file from the standard input.
+
+    Raises:
+        ImageError: If it is a terminal, or empty.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ImageError("`-` is the standard input, which is a terminal here. Send a file to it, as in `- <a.png`.")
+    return EncodedImage("the standard input", None, sys.stdin.buffer.read())
+
+
+def _read_pipe(path: Path, name: str) -> bytes:
+    """Read a FIFO, or the pipe of a process substitution, to its end. It has no size, and can be read once."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    found = bytearray()
+    had_writer = False
+    try:
+        while True:
+            try:
+                part = os.read(descriptor, 1 << 20)
+            except BlockingIOError:  # there is a writer, but no data yet
+                pass
+            else:
+                if not part and had_writer:  # the end
+                    return bytes(found)
+                found += part
+                had_writer = had_writer or bool(part)
+                if len(found) > _MOST_BYTES:
+                    raise ImageError(f"{name} gives more than {_MOST_BYTES:,} bytes. Pass an image file.")
+                if part:
+                    continue
+            if not select.select([descriptor], [], [], _PATIENCE)[0]:
+                raise ImageError(f"{name} is a pipe that gave no data for {_PATIENCE:.0f} seconds. Pass a file.")
+            had_writer = True
+    finally:
+        os.close(descriptor)
 
 
 def _read_all(file: Any) -> bytes:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from innersight.errors import ArgumentError, ImageError
 from innersight.io.arrays import Floats, check_array_shape, split_array
+from innersight.io.avif import read_avif
 from innersight.io.colour_profiles import Bytes, to_srgb
+from innersight.io.file_formats import find_format
 from innersight.io.image_sources import EncodedImage, ImageSource, capitalised, identify, source_name
+from innersight.io.jpeg_2000 import read_jpeg_2000
+from innersight.io.samples import Decoded
 from innersight.io.sixteen_bit import has_16_bit_samples, png_depth, read_16_bit
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
-"""The file formats that are read, as Pillow names them."""
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
+"""The file formats that Pillow opens, as it names them. `innersight.io.file_formats` has the others."""
+
+_ALL_FORMATS = "PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, PGM, PPM, PAM"
 
 MAX_PIXELS = 89_478_485
 """Default limit of the number of pixels: Pillow's own. Files above it can be decompression bombs."""
@@ -39,9 +47,10 @@ def read_image(
 ) -> Floats:
     r"""Read an image as sRGB, from a file, from memory, or from an object of Pillow or numpy.
 
-    Files are PNG, JPEG, BMP, WebP or TIFF. The EXIF or TIFF orientation is applied. An embedded ICC profile is
-    converted to sRGB. Grey images and palettes get three channels. 16-bit samples keep their precision. Transparent
-    pixels are composited on `background`, in encoded (not linear) values as browsers do:
+    Files are PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, PGM, PPM or PAM. A pipe is read once. The
+    EXIF or TIFF orientation is applied. An embedded ICC profile is converted to sRGB. Grey images and palettes get
+    three channels. Samples of 10 to 16 bits keep their precision. Transparent pixels are composited on `background`, in
+    encoded (not linear) values as browsers do:
     :math:`\alpha c + (1 - \alpha) b`.
 
     Args:
@@ -99,10 +108,10 @@ def read_size(source: ImageSource) -> tuple[int, int] | None:
         source: Anything that `read_image` takes. The position of a file object is not changed.
 
     Returns:
-        (height, width) as stored, or None if it is unknown: if the head of a file cannot be read, or a file object
-        cannot return to its position. `read_image` then raises an error with the reason, if there is one. An
-        orientation in the file can swap height and width. It is not applied here, since a PNG file can hold it at its
-        end.
+        (height, width) as stored, or None if it is unknown: if the head of a file cannot be read, a file object cannot
+        return to its position, or the file is a pipe. `read_image` then raises an error with the reason, if there is
+        one. An orientation in the file can swap height and width. It is not applied here, since a PNG file can hold it
+        at its end.
 
     Raises:
         ArgumentError: If `source` is not an image, or an array has a shape that an image cannot have.
@@ -121,12 +130,16 @@ def read_size(source: ImageSource) -> tuple[int, int] | None:
         except (OSError, ValueError, AttributeError):
             return None
     try:
+        if isinstance(source, (str, os.PathLike)) and Path(source).is_fifo():
+            return None
         identified = identify(source)
         if isinstance(identified, np.ndarray):
             check_array_shape(identified)
             return int(identified.shape[0]), int(identified.shape[1])
         if isinstance(identified, Image.Image):
             return identified.height, identified.width
+        if (other := find_format(identified)) is not None:
+            return other.size(identified)
         with Image.open(identified.pillow_source(), formats=FORMATS) as image:
             return image.height, image.width
     except ArgumentError:
@@ -174,12 +187,19 @@ def _is_colour(background: object) -> bool:
     return all(isinstance(value, (int, float, np.floating)) and 0 <= value <= 1 for value in background)
 
 
-def _decode(file: EncodedImage, max_pixels: int) -> tuple[Floats | Bytes, Floats | None]:
+def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
     """Decode a file: (H, W, 3) colour, and (H, W, 1) alpha or None."""
     try:
+        if (other := find_format(file)) is not None:
+            _check_pixels(other.size(file), file.name, max_pixels)
+            return other.read(file)
         with Image.open(file.pillow_source(), formats=FORMATS) as image:
-            _check_pixels(image, file.name, max_pixels)
+            _check_pixels((image.height, image.width), file.name, max_pixels)
             _check_count(image, file.name)
+            if image.format == "AVIF":
+                return read_avif(image, file)
+            if image.format == "JPEG2000":
+                return read_jpeg_2000(file)
             if image.format == "TIFF":
                 _check_tiff(image, file.name)
             if has_16_bit_samples(image, file):
@@ -199,7 +219,7 @@ def _decode(file: EncodedImage, max_pixels: int) -> tuple[Floats | Bytes, Floats
     except PermissionError:
         raise ImageError(f"This user may not read {file.name} (permission denied).") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{file.subject} is not an image in a supported format ({', '.join(FORMATS)}).") from None
+        raise ImageError(f"{file.subject} is not an image in a supported format ({_ALL_FORMATS}).") from None
     except Image.DecompressionBombError:
         raise ImageError(
             f"{file.subject} has more pixels than Pillow reads. It can be a decompression bomb. Crop the image, or "
@@ -212,12 +232,12 @@ def _decode(file: EncodedImage, max_pixels: int) -> tuple[Floats | Bytes, Floats
         raise ImageError(f"{file.subject} cannot be decoded. It is damaged or truncated: {error}") from error
 
 
-def _convert(image: Image.Image, max_pixels: int) -> tuple[Floats | Bytes, Floats | None]:
+def _convert(image: Image.Image, max_pixels: int) -> Decoded:
     """Convert an image that Pillow has opened or made: (H, W, 3) colour, and (H, W, 1) alpha or None."""
     name = source_name(image)
     if 0 in image.size:
         raise ImageError(f"{capitalised(name)} has no pixels. Pass an image of at least 1 x 1.")
-    _check_pixels(image, name, max_pixels)
+    _check_pixels((image.height, image.width), name, max_pixels)
     _check_depth(image, name)
     try:
         if image.mode in _SIXTEEN_BIT_MODES:
@@ -231,10 +251,11 @@ def _convert(image: Image.Image, max_pixels: int) -> tuple[Floats | Bytes, Float
         ) from error
 
 
-def _check_pixels(image: Image.Image, name: str, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
+def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    height, width = size
+    if height * width > max_pixels:
         raise ImageError(
-            f"{capitalised(name)} has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}. It "
+            f"{capitalised(name)} has {width} x {height} pixels, more than the limit of {max_pixels:,}. It "
             "can be a decompression bomb. Crop the image, or raise `max_pixels` of innersight.read_image and score the "
             "array."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -41,9 +43,17 @@ def has_16_bit_samples(image: Image.Image, file: EncodedImage) -> bool:
     return png_depth(image, file) == 16
 
 
+def oriented(samples: npt.NDArray[Any], image: Image.Image) -> npt.NDArray[Any]:
+    """Apply the EXIF or TIFF orientation of an image to its samples, (H, W) or (H, W, C)."""
+    swap, upside_down, mirrored = _ORIENTATIONS.get(image.getexif().get(_ORIENTATION, 1), _ORIENTATIONS[1])
+    if swap:
+        samples = samples.swapaxes(0, 1)
+    return samples[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
+
+
 def read_16_bit(image: Image.Image, file: EncodedImage) -> tuple[Floats | Bytes, Floats | None]:
     """Read an image that Pillow would reduce to 8 bits: (H, W, 3) colour, and (H, W, 1) alpha or None."""
-    profile, orientation = image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1)
+    profile = image.info.get("icc_profile")
     if image.format == "PNG":
         if "transparency" in image.info:
             raise ImageError(
@@ -52,10 +62,7 @@ def read_16_bit(image: Image.Image, file: EncodedImage) -> tuple[Floats | Bytes,
         samples = _decode_png(file)
     else:
         samples = _decode_tiff(file)
-    swap, upside_down, mirrored = _ORIENTATIONS.get(orientation, _ORIENTATIONS[1])
-    if swap:
-        samples = samples.swapaxes(0, 1)
-    samples = samples[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
+    samples = oriented(samples, image)
 
     values = samples.astype(np.float32) / np.float32(65535)
     alpha = values[..., -1:] if values.shape[2] in (2, 4) else None

@@ -1,0 +1,75 @@
+"""Samples of a decoder: their orientation, depth, colours and alpha."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from innersight.errors import ImageError
+from innersight.io.arrays import Floats
+from innersight.io.colour_profiles import Bytes, find_transform, to_srgb
+from innersight.io.image_sources import EncodedImage
+
+Decoded: TypeAlias = "tuple[Floats | Bytes, Floats | None]"
+"""(H, W, 3) sRGB, 8-bit or float32 in [0, 1]; and (H, W, 1) alpha in [0, 1], or None."""
+
+_SRGB = ((1, 13), (1, 1), (1, 6), (1, 2), (2, 2), (2, 13), (2, 1))
+"""Primaries and transfer of ITU-T H.273 that are read as sRGB; 2 is "unspecified". Browsers show BT.709 as sRGB."""
+
+
+def split_samples(
+    samples: npt.NDArray[Any],
+    white: int,
+    file: EncodedImage,
+    *,
+    profile: bytes | None = None,
+    cicp: tuple[int, int] | None = None,
+) -> Decoded:
+    """Convert the samples of a decoder to sRGB and alpha.
+
+    Args:
+        samples: (H, W) grey, or (H, W, C): grey, grey with alpha, RGB, RGB with alpha. Unsigned integers.
+        white: The sample of white, and of full opacity, from 1.
+        file: What the samples come from, for messages.
+        profile: ICC profile of the colours. Default: none.
+        cicp: Primaries and transfer of the colours as code points of ITU-T H.273. A profile takes precedence.
+            Default: sRGB.
+
+    Returns:
+        The colours and alpha.
+
+    Raises:
+        ImageError: If the colours cannot be converted to sRGB.
+    """
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    colours = 3 if samples.shape[2] >= 3 else 1
+    alpha = samples[..., colours : colours + 1].astype(np.float32) / np.float32(white)
+    colour = samples[..., :colours]
+    if profile is not None:
+        # Pillow gives LittleCMS 8 bits. Only a profile that is not sRGB needs it, so sRGB keeps its precision.
+        eight = Image.fromarray(_eight_bits(colour, white).squeeze(2) if colours == 1 else _eight_bits(colour, white))
+        if find_transform(eight.mode, profile, file.name) is not None:
+            return to_srgb(eight, profile, file.name), _or_none(alpha)
+    elif cicp is not None and cicp not in _SRGB:
+        raise ImageError(
+            f"{file.subject} has the colours {cicp[0]}/{cicp[1]} of ITU-T H.273 (primaries/transfer), which are not "
+            "sRGB. Convert it to sRGB first."
+        )
+    if colour.dtype != np.uint8 or white != 255:  # 8-bit samples are converted last, to save memory
+        colour = colour.astype(np.float32) / np.float32(white)
+    return np.broadcast_to(colour, (*colour.shape[:2], 3)), _or_none(alpha)
+
+
+def _eight_bits(colour: npt.NDArray[Any], white: int) -> Bytes:
+    if colour.dtype == np.uint8 and white == 255:
+        return np.ascontiguousarray(colour)
+    eight: Bytes = (colour.astype(np.float32) * np.float32(255 / white)).round().astype(np.uint8)
+    return eight
+
+
+def _or_none(alpha: Floats) -> Floats | None:
+    return alpha if alpha.shape[2] else None
