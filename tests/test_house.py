@@ -94,6 +94,13 @@ def test_every_module_has_tests_that_mirror_it() -> None:
         "metrics/presets/paper": "metrics/test_goldens",
         "cli/options": "cli/test_score",
         "cli/progress": "cli/test_batch",
+        **dict.fromkeys(
+            (
+                f"io/{module}"
+                for module in ("avif", "boxes", "jpeg_2000", "jpeg_xl", "jpeg_xl_header", "netpbm", "samples")
+            ),
+            "io/test_file_formats",
+        ),
     }
     for path in SOURCES:
         module = path.relative_to(ROOT / "src" / "innersight").with_suffix("")

@@ -14,8 +14,8 @@ class InnersightError(Exception):
             names of files can hold them.
 
     Example:
-        >>> print(InnersightError("No such file: 'a\nb.png'."))
-        No such file: 'a\\nb.png'.
+        >>> print(InnersightError("No such file: 'a" + chr(10) + "b.png'."))
+        No such file: 'a\nb.png'.
     """
 
     def __init__(self, message: object = "") -> None:

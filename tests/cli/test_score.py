@@ -178,7 +178,9 @@ def test_the_command_line_gives_the_scores_of_the_paper(run: Run, tmp_path: Path
         (("missing.png", "dis.jpg"), ("No such file: 'missing.png'",)),
         (
             ("ref.png", "text.png"),
-            ("'text.png' is not an image in a supported format (PNG, JPEG, BMP, WEBP, TIFF",),
+            (
+                "'text.png' is not an image in a supported format (PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF",
+            ),
         ),
         (("ref.png", "cut.png"), ("'cut.png' cannot be decoded. It is damaged or truncated",)),
         (("ref.png", "other.png"), ("differ in size: 'ref.png' is 451 x 300, 'other.png' is 200 x 200",)),

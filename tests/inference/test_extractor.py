@@ -201,7 +201,7 @@ class TestExtract:
         finally:
             resource.setrlimit(resource.RLIMIT_AS, before)
         assert isinstance(refused, ImageError)
-        assert "'/dev/zero' is not an image" in str(refused)
+        assert "'/dev/zero' is a device or a socket, not a file" in str(refused)
 
 
 class TestCompare:
