@@ -14,7 +14,8 @@ from innersight._version import __version__ as __version__
 if TYPE_CHECKING:
     from innersight.errors import ArgumentError, ImageError, InnersightError, WeightsError
     from innersight.inference.planner import score_pairs
-    from innersight.inference.scorer import Reference, Scorer, create_scorers, score
+    from innersight.inference.scorer import Reference, Scorer
+    from innersight.inference.scorers import create_scorers, score
     from innersight.io.images import read_image
     from innersight.metrics.base import FullReferenceMetric
     from innersight.metrics.config import MetricConfig
@@ -47,9 +48,9 @@ _HOMES = {
     "WeightsError": "innersight.errors",
     "create_metric": "innersight.metrics.factory",
     "create_metrics": "innersight.metrics.factory",
-    "create_scorers": "innersight.inference.scorer",
+    "create_scorers": "innersight.inference.scorers",
     "read_image": "innersight.io.images",
-    "score": "innersight.inference.scorer",
+    "score": "innersight.inference.scorers",
     "score_pairs": "innersight.inference.planner",
 }
 

@@ -18,7 +18,8 @@ from innersight.inference.bundle_backend import BundleBackend, BundleFeatures
 from innersight.inference.extractor import FeatureExtractor
 from innersight.inference.feature_cache import FeatureCache
 from innersight.inference.planner import Engine
-from innersight.inference.scorer import create_scorers, scorer_of
+from innersight.inference.scorer import scorer_of
+from innersight.inference.scorers import create_scorers
 from innersight.inference.sources import ImageFeatures, SharedSources
 
 SIDE = 20

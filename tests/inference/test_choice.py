@@ -17,7 +17,7 @@ from innersight.bundles.installed import shipped_folder
 from innersight.errors import ArgumentError
 from innersight.inference.bundle_backend import BundleBackend
 from innersight.inference.choice import is_bundle
-from innersight.inference.scorer import create_scorers
+from innersight.inference.scorers import create_scorers
 from innersight.inference.torch_backend import TorchBackend
 
 

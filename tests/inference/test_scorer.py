@@ -20,7 +20,7 @@ from skimage import data
 import innersight
 from innersight import Scorer
 from innersight.errors import ArgumentError, ImageError
-from innersight.inference.scorer import as_scorers, create_scorers
+from innersight.inference.scorers import as_scorers, create_scorers
 from scores_by_hand import layers_by_hand, score_by_hand, tensors_of
 
 VIT = "vit_tiny_patch16_224"

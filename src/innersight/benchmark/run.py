@@ -18,7 +18,8 @@ from innersight.inference.batch import score_list
 from innersight.inference.choice import is_bundle
 from innersight.inference.pair_lists import PairList, list_rows
 from innersight.inference.result_writer import result_columns
-from innersight.inference.scorer import Scorer, as_scorers, create_scorers
+from innersight.inference.scorer import Scorer
+from innersight.inference.scorers import as_scorers, create_scorers
 from innersight.io.tables import read_rows
 
 if TYPE_CHECKING:

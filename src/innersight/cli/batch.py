@@ -110,7 +110,7 @@ def batch(
     """
     from innersight.inference.batch import score_list
     from innersight.inference.pair_lists import open_list, pair_folders
-    from innersight.inference.scorer import create_scorers
+    from innersight.inference.scorers import create_scorers
 
     limit = _bytes("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)

@@ -13,7 +13,8 @@ from innersight.inference.journal import FileStates, Journal, file_states, write
 from innersight.inference.pair_lists import PairList
 from innersight.inference.planner import Auto, Engine, Row
 from innersight.inference.result_writer import StatesDigest, check_output, result_columns, write_results
-from innersight.inference.scorer import Scorer, as_scorers
+from innersight.inference.scorer import Scorer
+from innersight.inference.scorers import as_scorers
 from innersight.io.tables import TableRow
 
 if TYPE_CHECKING:

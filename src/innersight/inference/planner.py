@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from innersight.errors import ArgumentError, InnersightError
 from innersight.inference.extractor import FeatureExtractor, FileFeatures, RowScore
-from innersight.inference.scorer import Scorer, as_scorers
+from innersight.inference.scorer import Scorer
+from innersight.inference.scorers import as_scorers
 from innersight.io.images import read_size
 
 if TYPE_CHECKING:
