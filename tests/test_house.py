@@ -38,7 +38,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 def test_the_public_names_do_not_disappear_unseen() -> None:
     assert set(innersight.__all__) == {
         "ArgumentError", "ChannelMoments", "ChromaRange", "FeatureDistance", "FeatureMetric", "FullReferenceMetric",
-        "ImageError", "InnersightError", "InputPolicy", "MetricConfig", "PRESETS", "Reference", "Scorer",
+        "ImageError", "InnersightError", "InputPolicy", "MetricConfig", "PRESETS", "Reference", "Region", "Scorer",
         "ThumbnailDistance", "View", "WeightsError", "create_metric", "create_metrics", "create_scorers", "read_image",
         "score", "score_pairs",
     }  # fmt: skip
@@ -94,7 +94,12 @@ def test_every_module_has_tests_that_mirror_it() -> None:
         "metrics/presets/paper": "metrics/test_goldens",
         "cli/options": "cli/test_score",
         "cli/progress": "cli/test_batch",
+        "bundles/sessions": "bundles/test_bundle",
+        "inference/pair_task": "inference/test_scorer",
+        "inference/planned_run": "inference/test_planner",
         "inference/scorers": "inference/test_scorer",
+        "inference/torch_sources": "inference/test_torch_backend",
+        "io/pictures": "inference/test_pair_images",
         **dict.fromkeys(
             (
                 f"io/{module}"

@@ -38,11 +38,15 @@ CORE = (
     "inference",
     "io",
     "preprocess.input_policy",
+    "preprocess.masks",
     "provenance",
     "registry",
     "report",
 )
-DOORS = ("innersight.inference.torch_backend",)  # the modules of the core that may import torch
+DOORS = (
+    "innersight.inference.torch_backend",
+    "innersight.inference.torch_sources",
+)  # the modules of the core that may import torch
 BLOCKER = f"""
 import sys
 

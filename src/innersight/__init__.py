@@ -14,6 +14,7 @@ from innersight._version import __version__ as __version__
 if TYPE_CHECKING:
     from innersight.errors import ArgumentError, ImageError, InnersightError, WeightsError
     from innersight.inference.planner import score_pairs
+    from innersight.inference.regions import Region
     from innersight.inference.scorer import Reference, Scorer
     from innersight.inference.scorers import create_scorers, score
     from innersight.io.images import read_image
@@ -41,6 +42,7 @@ _HOMES = {
     "InputPolicy": "innersight.preprocess.input_policy",
     "MetricConfig": "innersight.metrics.config",
     "PRESETS": "innersight.metrics.presets.registry",
+    "Region": "innersight.inference.regions",
     "Reference": "innersight.inference.scorer",
     "Scorer": "innersight.inference.scorer",
     "ThumbnailDistance": "innersight.metrics.terms.thumbnail",
@@ -70,6 +72,7 @@ __all__ = [  # noqa: RUF022 - what a user needs first comes first
     "MetricConfig",
     "PRESETS",
     "Reference",
+    "Region",
     "ThumbnailDistance",
     "View",
     "WeightsError",

@@ -42,7 +42,8 @@ def test_json_is_one_object_with_the_whole_configuration(run: Run, files: Path) 
     result = run("score", "ref.png", "dis.jpg", "--json", "--per-layer", "--map", "map.png")
     assert result.returncode == 0
     record = json.loads(result.stdout)
-    assert set(record) == {"reference", "distorted", "score", "higher_is_better", "metric", "per_layer"}
+    pair = {"reference", "distorted", "region", "transparent", "background"}
+    assert set(record) == pair | {"score", "higher_is_better", "metric", "per_layer"}
     assert (record["reference"], record["distorted"]) == ("ref.png", "dis.jpg")
     assert record["higher_is_better"] is False
     assert record["score"] == pytest.approx(np.sum(record["per_layer"]), rel=1e-6)
@@ -245,3 +246,75 @@ def test_without_network_the_error_names_the_model_and_two_ways_out(run: Run, fi
             "innersight weights pull dinov1-vitb16",
             "--weights FILE",
         )
+
+
+class TestRegion:
+    def test_an_ignored_rectangle_is_not_scored(self, run: Run, files: Path) -> None:
+        changed = np.array(Image.open(files / "ref.png"))
+        changed[10:40, 20:120] = 255
+        Image.fromarray(changed).save(files / "changed.png")
+        assert run("score", "ref.png", "changed.png", "--ignore", "20,10,100,30").stdout.startswith("0.000000")
+        assert not run("score", "ref.png", "changed.png", "--ignore", "20,10,100,29").stdout.startswith("0.000000")
+
+    def test_mask_rectangles_and_border_are_in_the_record_and_in_the_score(self, run: Run, files: Path) -> None:
+        mask = np.zeros((300, 451), np.uint8)
+        mask[50:250] = 255
+        Image.fromarray(mask).save(files / "mask.png")
+        region = ("--mask", "mask.png", "--ignore", "0,60,20,30", "--ignore", "5,6,7,80", "--crop-border", "3")
+        record = json.loads(run("score", "ref.png", "dis.jpg", "--json", *region).stdout)
+        assert record["region"] == {
+            "mask": "mask.png",
+            "ignore": [[0, 60, 20, 30], [5, 6, 7, 80]],
+            "crop_border": 3,
+        }
+        wanted = innersight.Scorer("lite").score(
+            files / "ref.png", files / "dis.jpg", mask=mask, ignore=[(0, 60, 20, 30), (5, 6, 7, 80)], crop_border=3
+        )
+        assert record["score"] == wanted.score
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--ignore", "1,2,3"), "--ignore takes X,Y,W,H, four whole numbers of pixels such as 0,0,200,40"),
+            (("--ignore", "1,2,3,-4"), "but got '1,2,3,-4'"),
+            (("--ignore", "0,0,0,4"), "width and height from 1, but got (0, 0, 0, 4)"),
+            (("--crop-border", "-1"), "`crop_border` must be a whole number of pixels from 0, but got -1"),
+            (("--mask", "none.png"), "No such file: 'none.png'"),
+            (("--mask", "other.png"), "'other.png' is 200 x 200"),
+            (("--metric", "psnr", "--mask", "ref.png"), "psnr cannot be limited to a mask"),
+        ],
+    )
+    def test_bad_regions_are_one_clear_line_and_status_2(
+        self, run: Run, files: Path, arguments: tuple[str, ...], message: str
+    ) -> None:
+        Image.new("L", (200, 200), 255).save(files / "other.png")
+        result = run("score", "ref.png", "dis.jpg", *arguments)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+        assert message in result.stderr
+
+
+class TestTransparent:
+    def test_a_note_says_which_background_counts_fault_2(self, run: Run, files: Path) -> None:
+        white = Image.new("RGBA", (128, 96), (255, 255, 255, 0))
+        white.save(files / "none.png")
+        white.paste((255, 255, 255, 255), (30, 30, 90, 60))
+        white.save(files / "box.png")
+        plain = run("score", "none.png", "box.png", "--json")
+        assert "images have transparent pixels" in plain.stderr
+        assert "on white and on black, here on black" in plain.stderr
+        record = json.loads(plain.stdout)
+        assert record["score"] > 5
+        assert (record["transparent"], record["background"]) == (["reference", "distorted"], [0.0, 0.0, 0.0])
+        for color in ("white", "#ffffff", "#FFF"):
+            chosen = run("score", "none.png", "box.png", "--background", color)
+            assert chosen.stdout.startswith("0.000000")
+            assert "They are scored on white." in chosen.stderr
+        for color in ("none", "#ff", "#ffffff80", "1,1,1"):
+            refused = run("score", "none.png", "box.png", "--background", color)
+            assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+            assert f"--background takes a colour such as white or #808080, but got {color!r}" in refused.stderr
+
+    def test_opaque_images_have_no_note_fault_2(self, run: Run, files: Path) -> None:
+        result = run("score", "ref.png", "dis.jpg", "--json")
+        assert result.stderr == ""
+        assert json.loads(result.stdout)["background"] is None

@@ -77,3 +77,23 @@ def test_gradients_are_right(shape: tuple[int, ...], order: int) -> None:
 def test_another_order_is_refused(order: object) -> None:
     with pytest.raises(ArgumentError, match=r"`order` must be one of \(2, 4, 8\), but got"):
         channel_moments(*pair(TOKENS), order)
+
+
+@pytest.mark.parametrize("order", [2, 4, 8])
+@pytest.mark.parametrize("kind", ["tokens", "maps"])
+def test_weights_of_0_and_1_are_the_moments_of_the_chosen_positions(order: int, kind: str) -> None:
+    draw = torch.Generator().manual_seed(0)
+    r, d = (torch.rand(2, 12, 5, generator=draw, dtype=torch.float64) for _ in range(2))
+    chosen = torch.tensor([1, 0, 0, 1, 1, 1, 0, 1, 1, 0, 1, 1], dtype=torch.float64)
+    r[:, chosen == 0] *= 1e6  # values that would change the unit
+    wanted = channel_moments(r[:, chosen > 0], d[:, chosen > 0], order)
+    weights = chosen.expand(2, 12)
+    if kind == "maps":
+        r, d = (x.transpose(1, 2).reshape(2, 5, 3, 4) for x in (r, d))
+        weights = weights.reshape(2, 3, 4)
+    torch.testing.assert_close(channel_moments(r, d, order, weights), wanted)
+
+
+def test_equal_weights_are_no_weights() -> None:
+    r, d = torch.rand(2, 1, 4, 6, 6, generator=torch.Generator().manual_seed(0)).unbind()
+    torch.testing.assert_close(channel_moments(r, d, 4, torch.full((1, 6, 6), 0.3)), channel_moments(r, d, 4))

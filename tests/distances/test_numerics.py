@@ -54,3 +54,22 @@ def test_pooling_written_out() -> None:
     positions = torch.rand(2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(pool(positions, "mean"), positions.mean((1, 2)))
     torch.testing.assert_close(pool(positions, "rms"), positions.square().mean((1, 2)).sqrt())
+
+
+class TestWeights:
+    @pytest.mark.parametrize("pooling", ["mean", "rms"])
+    def test_whole_weights_count_positions_several_times(self, pooling: str) -> None:
+        values = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        times = torch.randint(0, 4, (2, 3, 4), generator=torch.Generator().manual_seed(1))
+        for one, count, found in zip(values, times, pool(values, pooling, times.double()), strict=True):
+            repeated = one.flatten().repeat_interleave(count.flatten())
+            torch.testing.assert_close(found, pool(repeated[None], pooling)[0])
+
+    @pytest.mark.parametrize("pooling", ["mean", "rms"])
+    def test_weights_of_0_give_0_and_a_gradient_of_0(self, pooling: str) -> None:
+        values = torch.rand(1, 5, requires_grad=True)
+        found = pool(values, pooling, torch.zeros(1, 5))
+        found.sum().backward()
+        assert found == 0
+        assert values.grad is not None
+        assert not values.grad.any()

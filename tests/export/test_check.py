@@ -25,7 +25,7 @@ class Changed(Bundle):
     def __init__(self, what: str) -> None:
         bundle = shipped("lite")
         assert bundle is not None
-        self.__setstate__(bundle.__getstate__())
+        super().__init__(bundle.folder, bundle._description)
         self._what = what
         self._wrong = False
 

@@ -17,6 +17,7 @@ from innersight.errors import ArgumentError
 from innersight.inference.bundle_backend import BundleBackend, BundleFeatures
 from innersight.inference.extractor import FeatureExtractor
 from innersight.inference.feature_cache import FeatureCache
+from innersight.inference.planned_run import Row
 from innersight.inference.planner import Engine
 from innersight.inference.scorer import scorer_of
 from innersight.inference.scorers import create_scorers
@@ -154,7 +155,7 @@ def test_each_worker_of_the_engine_computes_with_its_share_of_the_cores(
     engine = Engine({"means": scorer_of(backend_of(bundle))}, workers=3)
     engine.warm_up(tmp_path / "0.png")
     assert set(bundle.threads) == {2}  # no graphs are loaded for another number of threads
-    rows = [(index, tmp_path / "0.png", tmp_path / "1.png") for index in range(5)]
+    rows = [Row(index, tmp_path / "0.png", tmp_path / "1.png") for index in range(5)]
     results = dict(engine.run(rows))
     assert {result.error for result in results.values()} == {None}
     assert set(bundle.threads) == {2}
@@ -176,7 +177,7 @@ def test_a_list_scores_as_its_pairs_with_a_cache_too(tmp_path: Path, batch_size:
     (tmp_path / "4.png").write_bytes((tmp_path / "0.png").read_bytes())
     Image.open(tmp_path / "0.png").save(tmp_path / "5.bmp")
     others = [tmp_path / name for name in ("1.png", "2.png", "3.png", "4.png", "5.bmp")]
-    rows = [(index, tmp_path / "0.png", other) for index, other in enumerate(others)]
+    rows = [Row(index, tmp_path / "0.png", other) for index, other in enumerate(others)]
     expected = [scorers["lite"](tmp_path / "0.png", other) for other in others]
     for cache in (None, FeatureCache(tmp_path / "cache", 1 << 30), FeatureCache(tmp_path / "cache", 1 << 30)):
         found = dict(Engine(scorers, batch_size=batch_size, cache=cache).run(rows))

@@ -107,7 +107,7 @@ class TestSecondRun:
         def fail(*_: object) -> None:
             raise AssertionError("a file was decoded, or its features were extracted")
 
-        monkeypatch.setattr("innersight.inference.extractor.read_image", fail)
+        monkeypatch.setattr("innersight.inference.extractor.read_picture", fail)
         monkeypatch.setattr("innersight.inference.backend.Source.extract", fail)
         runs_of_a_network.clear()
         second = run()
@@ -138,7 +138,7 @@ class TestSecondRun:
         cache, psnr = FeatureCache(tmp_path / "cache", PLENTY), innersight.create_metrics(["psnr"])
         first = list(score_pairs(pairs, psnr, cache=cache))
         assert first == list(score_pairs(pairs, psnr))
-        monkeypatch.setattr("innersight.inference.extractor.read_image", lambda _: 1 / 0)
+        monkeypatch.setattr("innersight.inference.extractor.read_picture", lambda _: 1 / 0)
         assert list(score_pairs(pairs, psnr, cache=cache)) == first
 
     def test_identical_pixels_score_exactly_0_though_their_features_differ_by_rounding(

@@ -15,7 +15,9 @@ from skimage import data
 import innersight
 from innersight.errors import ArgumentError
 from innersight.inference.feature_cache import FeatureCache
+from innersight.inference.planned_run import Row
 from innersight.inference.planner import Engine, score_pairs
+from innersight.io.images import read_picture
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.view_extractor import ViewExtractor
 from innersight.preprocess.perturbation import Perturbation
@@ -69,12 +71,12 @@ def test_perturbed_images_score_as_perturbed_by_hand_whatever_a_cache_holds(
 ) -> None:
     metrics: Metrics = {"lite": innersight.create_metric("lite")}
     perturbation = Perturbation(kind, 2)
-    rows = [(index, *pair) for index, pair in enumerate(pairs)]
+    rows = [Row(index, *pair) for index, pair in enumerate(pairs)]
     cache = FeatureCache(tmp_path / "cache", 1 << 30)
     dict(Engine(metrics, cache=cache).run(rows))  # the cache then holds features of the images without a perturbation
     for _ in range(2):  # the second time, all features come from the cache
         results = dict(Engine(metrics, cache=cache, perturbation=perturbation).run(rows))
-        for index, reference, distorted in rows:
+        for index, reference, distorted, _ in rows:
             (r,), (d,) = tensors_of((reference, distorted))
             perturbed = perturbation.of_reference(r)[None], perturbation.of_distorted(d)[None]
             with torch.inference_mode():
@@ -146,7 +148,7 @@ def test_features_beyond_the_memory_are_compared_a_few_windows_at_a_time(
     def whole(*_: object) -> None:
         raise AssertionError("the features of all windows were extracted at once")
 
-    monkeypatch.setattr("innersight.inference.torch_backend.ViewSource.extract", whole)
+    monkeypatch.setattr("innersight.inference.torch_sources.ViewSource.extract", whole)
     two = {name: metrics[name] for name in ("l2", "jsd")}
     (result,) = score_pairs(pairs[:1], two, memory_limit=1 << 20)
     assert set(result.scores) == {"l2", "jsd"}
@@ -183,9 +185,9 @@ def test_rows_are_taken_and_files_are_read_only_a_limited_number_of_rows_ahead(
 
     def reading(path: Path) -> np.ndarray:
         read.append(path)
-        return innersight.read_image(path)
+        return read_picture(path)
 
-    monkeypatch.setattr("innersight.inference.extractor.read_image", reading)
+    monkeypatch.setattr("innersight.inference.extractor.read_picture", reading)
     taken: list[int] = []
 
     def endless() -> Iterator[tuple[Path, Path]]:
@@ -208,9 +210,9 @@ def test_a_reference_that_fails_is_read_once(
 
     def reading(path: Path) -> np.ndarray:
         read.append(path)
-        return innersight.read_image(path)
+        return read_picture(path)
 
-    monkeypatch.setattr("innersight.inference.extractor.read_image", reading)
+    monkeypatch.setattr("innersight.inference.extractor.read_picture", reading)
     (tmp_path / "text.png").write_text("no image")
     results = list(score_pairs([(tmp_path / "text.png", pairs[0][1])] * 20, {"lite": metrics["lite"]}))
     assert all("not an image" in result.error for result in results)
@@ -223,7 +225,7 @@ def test_an_error_that_the_input_did_not_cause_ends_the_run(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a defect of the code")
 
-    monkeypatch.setattr("innersight.inference.extractor.read_image", broken)
+    monkeypatch.setattr("innersight.inference.extractor.read_picture", broken)
     with pytest.raises(ZeroDivisionError, match="a defect of the code"):
         list(score_pairs(pairs, metrics))
 

@@ -12,7 +12,7 @@ import torch
 import innersight
 from innersight.inference.backend import Image
 from innersight.inference.sources import ImageFeatures, SharedSources
-from innersight.inference.torch_backend import PixelSource, ViewSource
+from innersight.inference.torch_sources import PixelSource, ViewSource
 from innersight.metrics.base import FullReferenceMetric
 from scores_by_hand import backends_of
 

@@ -18,12 +18,12 @@ from innersight.errors import ArgumentError, ImageError
 from innersight.inference.backend import Image
 from innersight.inference.sources import ImageFeatures, SharedSources
 from innersight.inference.torch_backend import (
-    PixelSource,
     TorchBackend,
     create_backends,
     find_unavailable,
     perturb,
 )
+from innersight.inference.torch_sources import PixelSource
 from innersight.metrics.base import FullReferenceMetric
 from innersight.preprocess.perturbation import Perturbation
 from scores_by_hand import backends_of

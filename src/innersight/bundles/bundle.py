@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,8 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from innersight.bundles.sessions import Sessions
 from innersight.errors import ArgumentError, ImageError
 from innersight.preprocess.input_policy import InputPolicy
+from innersight.preprocess.masks import Mask, position_weights, window_masks
 from innersight.provenance import ONNX, version_of, versions
 
 FORMAT = 1
@@ -25,8 +26,8 @@ FORMAT = 1
 DESCRIPTION = "metric.json"
 """Name of the file that describes a bundle."""
 
-GRAPHS = ("extract.onnx", "compare.onnx", "map.onnx")
-"""Names of the files with graphs. The last is absent if the metric has no map."""
+GRAPHS = ("extract.onnx", "compare.onnx", "map.onnx", "compare_masked.onnx")
+"""Names of the files with graphs. The third is absent if the metric has no map, the last if it accepts no mask."""
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Features: TypeAlias = Mapping[str, Floats]
@@ -53,8 +54,10 @@ class Bundle:
     def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
         self.folder = folder
         self._description = description
-        self._views = [(view["name"], InputPolicy.parse(view["input"]), view["multiple"]) for view in self._all_views]
-        self._start()
+        self._views = [
+            (view["name"], InputPolicy.parse(view["input"]), view["multiple"]) for view in description["views"]
+        ]
+        self._sessions = Sessions(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Bundle:
@@ -100,14 +103,6 @@ class Bundle:
                 )
         return cls(folder, description)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the loaded graphs."""
-        return {"folder": self.folder, "_description": self._description, "_views": self._views}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._start()
-
     @property
     def name(self) -> str:
         """The name of the metric."""
@@ -128,6 +123,11 @@ class Bundle:
     def has_map(self) -> bool:
         """Whether the metric has a map."""
         return GRAPHS[2] in self._description["files"]
+
+    @property
+    def accepts_mask(self) -> bool:
+        """Whether the comparison can be limited to a mask."""
+        return GRAPHS[3] in self._description["files"]
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -288,7 +288,39 @@ class Bundle:
         Raises:
             ImageError: If the features have different sizes.
         """
-        found = self._run(GRAPHS[1], self._both(reference, distorted), threads=threads)
+        found = self._sessions.run(GRAPHS[1], self._both(reference, distorted), threads=threads)
+        return float(found["score"][0]), [float(part) for part in found["per_layer"]]
+
+    def window_masks(self, mask: Mask) -> list[Mask]:
+        """Cut a mask of the size of the images as their windows are cut; it raises what `check_size` raises."""
+        name, policy, multiple = self._views[0]
+        return window_masks(mask, policy, multiple, name)
+
+    def compare_in_mask(
+        self, reference: Features, distorted: Features, masks: Sequence[Mask], *, threads: int | None = None
+    ) -> tuple[float, list[float]]:
+        """Score what a mask covers of one pair, by its features.
+
+        Args:
+            reference: Features of one image, in K windows.
+            distorted: Features of one image of the same size, in the same windows.
+            masks: K masks, of `window_masks`. Their means are the weights of the windows.
+            threads: Number of threads. Default: one for each core.
+
+        Returns:
+            As `compare`.
+
+        Raises:
+            ArgumentError: If the metric accepts no mask.
+            ImageError: If the features have different sizes.
+        """
+        if not self.accepts_mask:
+            raise ArgumentError(f"The bundle of {self.name} accepts no mask: use another metric, such as 'lite'.")
+        inputs: dict[str, Floats] = self._both(reference, distorted)
+        for name in self.feature_names:
+            inputs[f"weights.{name}"] = self._weights(name, reference[name].shape, masks)
+        inputs["windows"] = np.array([part.mean() for part in masks], dtype=np.float32)
+        found = self._sessions.run(GRAPHS[3], inputs, threads=threads)
         return float(found["score"][0]), [float(part) for part in found["per_layer"]]
 
     def map(
@@ -312,7 +344,7 @@ class Bundle:
         if not self.has_map:
             raise ArgumentError(f"The bundle of {self.name} has no map: use another metric, such as 'lite'.")
         inputs = {**self._both(reference, distorted), "size": np.array(size)}
-        return self._run(GRAPHS[2], inputs, threads=threads)["map"]
+        return self._sessions.run(GRAPHS[2], inputs, threads=threads)["map"]
 
     def _extract_each(
         self, images: Iterable[Floats], threads: int | None, windows: tuple[int, int] | None
@@ -325,21 +357,26 @@ class Bundle:
         for one in given:
             self.check_size(*one["image"].shape[2:])
         if len(given) == 1:
-            return [self._run(GRAPHS[0], given[0], threads=threads)]
+            return [self._sessions.run(GRAPHS[0], given[0], threads=threads)]
         threads = threads or os.cpu_count() or 1
         at_once = min(len(given), threads)
         with ThreadPoolExecutor(at_once) as pool:
-            return list(pool.map(partial(self._run, GRAPHS[0], threads=threads // at_once), given))
+            return list(pool.map(partial(self._sessions.run, GRAPHS[0], threads=threads // at_once), given))
+
+    def _weights(self, name: str, shape: tuple[int, ...], masks: Sequence[Mask]) -> Mask:
+        """Compute the weight of each position of a feature (K, T, D), or (K, C, rows, columns)."""
+        if len(shape) == 4:
+            return position_weights(masks, shape[2], shape[3])
+        _, policy, multiple = next(view for view in self._views if name.startswith(f"{view[0]}."))
+        height, width = masks[0].shape
+        if policy.window is None:
+            height, width = policy.prepared_size(height, width, multiple)
+        return position_weights(masks, height // multiple, width // multiple, tokens=shape[1])
 
     @property
     def _digest(self) -> str:
         content = json.dumps(self._description["files"], sort_keys=True)
         return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
-
-    @property
-    def _all_views(self) -> Sequence[Mapping[str, Any]]:
-        views: Sequence[Mapping[str, Any]] = self._description["views"]
-        return views
 
     def _both(self, reference: Features, distorted: Features) -> dict[str, Floats]:
         for name in self.feature_names:
@@ -350,35 +387,6 @@ class Bundle:
                 )
         sides = (("reference", reference), ("distorted", distorted))
         return {f"{side}.{name}": features[name] for side, features in sides for name in self.feature_names}
-
-    def _start(self) -> None:
-        """Create the lock and the empty table of loaded graphs."""
-        self._lock = threading.Lock()
-        self._sessions: dict[tuple[str, int | None], Any] = {}
-
-    def _run(self, graph: str, inputs: Mapping[str, Any], *, threads: int | None) -> dict[str, Floats]:
-        session = self._session(graph, threads)
-        wanted = [value.name for value in session.get_inputs()]
-        outputs = [value.name for value in session.get_outputs()]
-        found = session.run(outputs, {name: inputs[name] for name in wanted})
-        return dict(zip(outputs, found, strict=True))
-
-    def _session(self, graph: str, threads: int | None) -> Any:
-        with self._lock:
-            if (graph, threads) not in self._sessions:
-                import onnxruntime as library  # here, since its import takes long
-
-                onnxruntime: Any = library  # it declares no types
-                options = onnxruntime.SessionOptions()
-                options.log_severity_level = 3  # errors; an exception reports those that matter
-                # Threads that wait for work would otherwise take time from those of other graphs.
-                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-                if threads is not None:
-                    options.intra_op_num_threads = threads
-                self._sessions[graph, threads] = onnxruntime.InferenceSession(
-                    self.folder / graph, options, providers=["CPUExecutionProvider"]
-                )
-            return self._sessions[graph, threads]
 
 
 def digest_of(file: Path) -> str | None:

@@ -25,7 +25,8 @@ def batch(
         typer.Argument(
             metavar="PAIRS",
             readable=False,
-            help="List of pairs: a .csv, .jsonl or .parquet file. Paths in it are relative to its folder.",
+            help="List of pairs: a .csv, .jsonl or .parquet file. Paths in it are relative to its folder. The column "
+            "mask, if there is one, holds the path of the mask of each pair, see --mask.",
         ),
     ] = None,
     reference_dir: Annotated[
@@ -58,6 +59,10 @@ def batch(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     runtime: options.Runtime = "auto",
+    mask: options.Mask = None,
+    ignore: options.Ignore = None,
+    crop_border: options.CropBorder = 0,
+    background: options.Background = None,
     workers: Annotated[
         str,
         typer.Option(
@@ -112,6 +117,8 @@ def batch(
     from innersight.inference.pair_lists import open_list, pair_folders
     from innersight.inference.scorers import create_scorers
 
+    region = options.region(mask, ignore, crop_border)
+    shown_on = options.parse_background(background)
     limit = _bytes("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
     kept = None
@@ -144,6 +151,8 @@ def batch(
                 workers=threads,
                 batch_size=together,
                 cache=kept,
+                region=region,
+                background=shown_on,
                 on_row=progress.show,
             )
     except KeyboardInterrupt:
@@ -156,6 +165,10 @@ def batch(
         earlier = f" ({outcome.resumed} of them from an earlier run)" if outcome.resumed else ""
         runtimes = ", ".join(dict.fromkeys(scorer.runtime_name for scorer in scorers.values()))
         print(f"{outcome.rows} rows{earlier}, {outcome.failed} with an error: {out} ({runtimes})")
+    if outcome.transparent and not quiet:
+        how = f"on {background}" if background else "by the larger difference on white and on black"
+        said = f"{outcome.transparent} of the pairs have transparent pixels. They are scored {how}"
+        print(f"innersight: note: {said}.", file=sys.stderr)
     if outcome.failed:
         said = f"{outcome.failed} of {outcome.rows} pairs could not be scored; the column error of {out} says why"
         print(f"innersight: {said}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,9 @@ import typer
 from innersight.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from innersight.inference.regions import Region
     from innersight.io.image_sources import ImageSource
+    from innersight.io.pictures import Colour
 
 _CHANGES: Mapping[str, Any] = {
     "backbone": Annotated[
@@ -108,6 +111,75 @@ Metrics = Annotated[
         show_default=False,
     ),
 ]
+
+
+Mask = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        readable=False,
+        help="Image of the size of the pair: white pixels are scored, black ones are not. Default: all are scored.",
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="X,Y,W,H",
+        help="Rectangle that is not scored: its left and top edge, its width and its height, pixels. Repeatable. "
+        "Default: none.",
+    ),
+]
+CropBorder = Annotated[
+    int, typer.Option(metavar="N", help="Number of pixels that are cut off on each side of both images.")
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLOUR",
+        help="Background of transparent pixels: a name such as white, or #RRGGBB. Default: images with transparent "
+        "pixels are compared on white and on black, and the larger difference counts.",
+    ),
+]
+
+
+def region(mask: Path | None, ignore: Sequence[str] | None, crop_border: int) -> Region:
+    """Return the region that three options describe.
+
+    Raises:
+        ArgumentError: If a rectangle is not four whole numbers, or the border is negative.
+    """
+    from innersight.inference.regions import Region
+
+    rectangles = []
+    for text in ignore or ():
+        parts = text.split(",")
+        if len(parts) != 4 or not all(re.fullmatch(r" *[0-9]{1,9} *", part, re.ASCII) for part in parts):
+            raise ArgumentError(
+                f"Option --ignore takes X,Y,W,H, four whole numbers of pixels such as 0,0,200,40, but got {text!r}."
+            )
+        x, y, width, height = map(int, parts)
+        rectangles.append((x, y, width, height))
+    return Region(mask, tuple(rectangles), crop_border)
+
+
+def parse_background(text: str | None) -> Colour | None:
+    """Read the value of --background.
+
+    Raises:
+        ArgumentError: If it is not the name or the code of an opaque colour.
+    """
+    if text is None:
+        return None
+    from PIL import ImageColor
+
+    try:
+        found: tuple[int, ...] = ImageColor.getrgb(text)
+    except ValueError:
+        found = ()
+    if len(found) != 3:
+        raise ArgumentError(f"Option --background takes a colour such as white or #808080, but got {text!r}.")
+    red, green, blue = (value / 255 for value in found)
+    return red, green, blue
 
 
 def with_changes(command: Callable[..., None]) -> Callable[..., None]:

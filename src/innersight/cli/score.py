@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from innersight.cli import options
 from innersight.errors import ArgumentError, first_line
+
+if TYPE_CHECKING:
+    from innersight.io.pictures import Colour
 
 
 @options.with_changes
@@ -34,6 +38,10 @@ def score(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     runtime: options.Runtime = "auto",
+    mask: options.Mask = None,
+    ignore: options.Ignore = None,
+    crop_border: options.CropBorder = 0,
+    background: options.Background = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", metavar="", help="Print the score and the full configuration as one JSON object."),
@@ -59,24 +67,38 @@ def score(
     """
     from innersight.inference.scorer import Scorer
     from innersight.io.images import read_image, read_size
+    from innersight.io.pictures import WHITE
 
     # Wrong arguments are reported before the seconds that torch and a network can take.
     if map is not None:
         from innersight.report.heatmap import check_destination
 
         check_destination(map, (reference, distorted))
+    region = options.region(mask, ignore, crop_border)
+    shown_on = options.parse_background(background)
     sources = options.image_sources(reference, distorted)
     for source in sources:
         if read_size(source) is None:
             read_image(source)  # it raises the reason
     scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
     options.disable_tf32()
-    result = scorer.score(*sources, per_layer=per_layer, map=map is not None)
+    result = scorer.score(
+        *sources,
+        per_layer=per_layer,
+        map=map is not None,
+        mask=region.mask,
+        ignore=region.ignore,
+        crop_border=region.crop_border,
+        background=shown_on,
+    )
+    if result.transparent:
+        which = " and the ".join(result.transparent)
+        print(f"innersight: {_note(which, result.background, given=background is not None)}", file=sys.stderr)
     if map is not None and result.map is not None:
         from innersight.report.heatmap import draw_heatmap
 
         try:
-            draw_heatmap(result.map, read_image(sources[1])).save(map)
+            draw_heatmap(result.map, read_image(sources[1], background=result.background or WHITE)).save(map)
         except OSError as error:
             raise ArgumentError(f"The map cannot be written to '{map}': {first_line(error)}") from error
 
@@ -86,6 +108,9 @@ def score(
             "distorted": str(distorted),
             "score": result.score,
             "higher_is_better": scorer.higher_is_better,
+            "region": region.describe(),
+            "transparent": list(result.transparent),
+            "background": None if result.background is None else list(result.background),
             "metric": scorer.describe(),
         }
         if result.per_layer is not None:
@@ -101,3 +126,16 @@ def score(
     print(scorer.citation)
     if map is not None:
         print(f"map: {map}")
+
+
+def _note(which: str, background: Colour | None, *, given: bool) -> str:
+    """Tell how transparent pixels were scored."""
+    red, green, blue = (round(255 * value) for value in background or ())
+    colour = {(255, 255, 255): "white", (0, 0, 0): "black"}.get((red, green, blue), f"#{red:02x}{green:02x}{blue:02x}")
+    plural = "images have" if " and " in which else "image has"
+    if given:
+        return f"note: the {which} {plural} transparent pixels. They are scored on {colour}."
+    return (
+        f"note: the {which} {plural} transparent pixels. The score is the larger difference on white and on black, "
+        f"here on {colour}; --background chooses one."
+    )

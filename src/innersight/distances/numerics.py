@@ -53,15 +53,30 @@ def safe_pow(values: torch.Tensor, exponent: float) -> torch.Tensor:
     return torch.where(flat, 0.0, torch.where(flat, 1.0, values).pow(exponent))
 
 
-def pool(positions: torch.Tensor, pooling: str) -> torch.Tensor:
+def normalised(weights: torch.Tensor) -> torch.Tensor:
+    """Divide weights (N, ...) by their sum for each sample. Weights of zero stay zero.
+
+    Example:
+        >>> normalised(torch.tensor([[1.0, 3.0], [0.0, 0.0]]))
+        tensor([[0.2500, 0.7500],
+                [0.0000, 0.0000]])
+    """
+    total = weights.flatten(1).sum(1).clamp(min=torch.finfo(weights.dtype).tiny)
+    return weights / total.view(-1, *[1] * (weights.ndim - 1))
+
+
+def pool(positions: torch.Tensor, pooling: str, weights: torch.Tensor | None = None) -> torch.Tensor:
     r"""Pool the values of positions to one value for each sample.
 
     .. math:: \frac{1}{P} \sum_p x_p \quad (\mathrm{mean}), \qquad
         \sqrt{\frac{1}{P} \sum_p x_p^2} \quad (\mathrm{rms})
 
+    With weights, :math:`w_p / \sum_q w_q` takes the place of :math:`1 / P`.
+
     Args:
         positions: (N, ...), from 0.
         pooling: `mean` or `rms`.
+        weights: Weight of each position, of the shape of `positions`, from 0. Default: all positions count equally.
 
     Returns:
         (N,), from 0. The root has a gradient of zero at 0. Large values do not overflow when they are squared.
@@ -72,6 +87,25 @@ def pool(positions: torch.Tensor, pooling: str) -> torch.Tensor:
     """
     values = positions.flatten(1)
     if pooling == "mean":
-        return values.mean(1)
+        return mean(values, weights)
     unit = large_value_unit(values)
-    return unit[:, 0] * safe_pow((values / unit).square().mean(1), 0.5)
+    return unit[:, 0] * safe_pow(mean((values / unit).square(), weights), 0.5)
+
+
+def mean(positions: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Compute the mean over positions.
+
+    Args:
+        positions: (N, ...).
+        weights: Weight of each position, of the shape of `positions`, from 0. Default: all positions count equally.
+
+    Returns:
+        (N,). It is 0 where all weights are 0.
+
+    Example:
+        >>> mean(torch.tensor([[1.0, 5.0]])), mean(torch.tensor([[1.0, 5.0]]), torch.tensor([[3.0, 1.0]]))
+        (tensor([3.]), tensor([2.]))
+    """
+    if weights is None:
+        return positions.flatten(1).mean(1)
+    return (positions * normalised(weights.view(positions.shape))).flatten(1).sum(1)

@@ -11,6 +11,8 @@ import torch
 from innersight.bundles.bundle import Bundle, Floats
 from innersight.errors import ArgumentError
 from innersight.metrics.feature_metric import FeatureMetric
+from innersight.metrics.view_comparison import ViewComparison
+from innersight.preprocess.masks import Mask, window_masks
 
 TOLERANCE = 1e-5
 """Largest allowed difference, relative to torch's value."""
@@ -29,6 +31,7 @@ _NAMES = {
     "per_layer": "parts of layers",
     "identical": "score of identical images, which must be 0,",
     "map": "map",
+    "masked": "score of a part of an image",
 }
 """The compared quantities, in words for the error."""
 
@@ -137,9 +140,27 @@ def _differences(
     yield "per_layer", float(np.abs(parts - expected).max()) / wanted
     same, no_parts = bundle.compare(r, bundle.extract(reference.numpy(), threads=threads), threads=threads)
     yield "identical", 0.0 if same == 0 and not any(no_parts) else 1.0
+    if bundle.accepts_mask:
+        mask = half_mask(*size)
+        of_bundle, _ = bundle.compare_in_mask(r, d, bundle.window_masks(mask), threads=threads)
+        wanted = sum(_score_in_mask(comparison, reference, distorted, mask) for comparison in metric.comparisons)
+        yield "masked", abs(of_bundle - wanted) / wanted
     if bundle.has_map:
         found = bundle.map(r, d, size, threads=threads)
         yield "map", _relative(found, metric.map(reference, distorted)[0].numpy())
+
+
+def half_mask(height: int, width: int) -> Mask:
+    """Make a mask of the left half of an image, with a soft edge."""
+    ramp = (1.5 - 2 * np.arange(width, dtype=np.float32) / width).clip(0, 1)
+    return np.tile(ramp, (height, 1))
+
+
+def _score_in_mask(comparison: ViewComparison, reference: torch.Tensor, distorted: torch.Tensor, mask: Mask) -> float:
+    extractor = comparison.extractor
+    masks = window_masks(mask, extractor.view.input, extractor.backbone.multiple, extractor.view.name)
+    score, _ = comparison.compare_in_mask(comparison.extract(reference), comparison.extract(distorted), masks)
+    return score.item()
 
 
 def _relative(found: Floats, expected: Floats) -> float:

@@ -52,6 +52,8 @@ def export_metric(metric: FullReferenceMetric, out: str | Path, *, overwrite: bo
         models = {GRAPHS[0]: graphs.extract, GRAPHS[1]: graphs.compare}
         if graphs.has_map:
             models[GRAPHS[2]] = graphs.map
+        if graphs.accepts_mask:
+            models[GRAPHS[3]] = graphs.compare_masked
         for name, make in models.items():
             (folder / name).write_bytes(make().SerializeToString(deterministic=True))
         description = _describe(metric, graphs, folder)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from innersight.errors import ArgumentError, first_line
-from innersight.export.modules import Compare, Extract, Map, ViewGraph
+from innersight.export.modules import Compare, CompareMasked, Extract, Map, ViewGraph
 from innersight.export.sizes import COUNT, FIRST, IMAGE, IMAGE_SIZE_NAMES, OPSET, SIZE, SizeNodes, size_names
 from innersight.export.translations import translations
 
@@ -23,7 +23,7 @@ _EXAMPLE = (431, 582)
 
 
 class Graphs:
-    """Makes the three graphs of a metric.
+    """Makes the graphs of a metric.
 
     Args:
         views: The views of the metric, ready for export.
@@ -64,6 +64,29 @@ class Graphs:
         module = Compare(self.views, self._prefixes())
         axes = [self._feature_axes(name) for name in self.names] * 2
         return _export(module, self._both_sides(), axes, self._side_names(), [SCORE, PER_LAYER])
+
+    @property
+    def accepts_mask(self) -> bool:
+        """Whether all terms can be limited to a mask."""
+        return not any(view.comparison.terms_without_mask for view in self.views)
+
+    def compare_masked(self) -> Any:
+        """Export the graph from the features of both images and the weights of a mask to what `compare` returns."""
+        module = CompareMasked(self.views, self._prefixes())
+        weights = [self._weights_like(found) for found in self._features]
+        windows = torch.rand(self._features[0].shape[0], generator=self._draw)
+        axes = [self._feature_axes(name) for name in self.names] * 2
+        for name in self.names:
+            own = self._feature_axes(name)
+            # The axis of channels is left out: the last of tokens, the second of maps.
+            axes.append(own if len(self.shapes[name]) == 3 else {max(0, index - 1): dim for index, dim in own.items()})
+        axes.append({0: _dim("windows")} if self._windowed else {})
+        names = [*self._side_names(), *(f"weights.{name}" for name in self.names), "windows"]
+        return _export(module, (*self._both_sides(), *weights, windows), axes, names, [SCORE, PER_LAYER])
+
+    def _weights_like(self, features: torch.Tensor) -> torch.Tensor:
+        shape = features.shape[:2] if features.ndim == 3 else (features.shape[0], *features.shape[2:])
+        return torch.rand(shape, generator=self._draw)
 
     def map(self) -> Any:
         """Export the graph from the features of both images and the size of the images to the map."""

@@ -127,6 +127,35 @@ class Compare(nn.Module):
         return torch.stack(scores).sum(0), torch.cat(layers)
 
 
+class CompareMasked(nn.Module):
+    """Computes what `Compare` computes, of what a mask covers.
+
+    After the features, the inputs are the weight of each position, for each feature, and the weights of the windows.
+    """
+
+    def __init__(self, views: Sequence[ViewGraph], prefixes: Sequence[int | None]) -> None:
+        super().__init__()
+        self.views = views
+        self.prefixes = prefixes
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the score and the parts of the layers."""
+        *tensors, windows = inputs
+        count = sum(len(view.keys) for view in self.views)
+        weights = tensors[2 * count :]
+        scores, layers = [], []
+        for view, reference, distorted in split(self.views, tensors[: 2 * count]):
+            own, weights = weights[: len(view.keys)], weights[len(view.keys) :]
+            prefix = self.prefixes[self.views.index(view)]
+            grid = None if prefix is None else (reference[0].shape[1] - prefix, 1)
+            r, d = (view.features(side, grid, (0, 0)) for side in (reference, distorted))
+            by_key = dict(zip(view.keys, own, strict=True))
+            score, parts = view.comparison.score_in_mask(r, d, by_key, windows)
+            scores.append(score)
+            layers.append(parts)
+        return torch.stack(scores).sum(0), torch.cat(layers)
+
+
 class Map(nn.Module):
     """Computes the map (H, W) from the features of both images.
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from innersight.errors import ArgumentError
+from innersight.preprocess.masks import Mask
 
 Image: TypeAlias = npt.NDArray[np.float32]
 """An image as `innersight.read_image` returns it: (3, H, W), sRGB in [0, 1]."""
@@ -97,6 +98,10 @@ class Source(ABC, Generic[F]):
     def unpack(self, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, str]) -> F:
         """Return the features that `pack` was given."""
 
+    def window_masks(self, mask: Mask) -> Sequence[Mask]:
+        """Cut a mask of the size of the images as their windows are cut. Only metrics that accept a mask need it."""
+        raise NotImplementedError
+
     def extract(self, images: Sequence[Image]) -> F:
         """Extract the features of images of one size, all windows together."""
         return self.join(list(self.extract_in_parts(images)))
@@ -110,16 +115,21 @@ class Comparison(ABC, Generic[F]):
     """One summand of a metric's score, computed from the features of one source."""
 
     @abstractmethod
-    def compare(self, reference: F, distorted: F, *, per_layer: bool) -> tuple[float, list[float]]:
+    def compare(
+        self, reference: F, distorted: F, *, per_layer: bool, masks: Sequence[Mask] | None = None
+    ) -> tuple[float, list[float]]:
         """Compare one pair of images.
 
         Args:
             reference: Features of one image, of all its windows or of some.
             distorted: Features of one image, of the same windows.
             per_layer: Whether to compute each layer's part.
+            masks: For each window the mask that the comparison is limited to, of `Source.window_masks`. At least one
+                covers something. Default: everything counts.
 
         Returns:
-            The mean over the windows, and each layer's part of it; an empty list if it is not asked for.
+            The mean over the windows, weighted by the means of their masks, and each layer's part of it; an empty list
+            if it is not asked for.
         """
 
     def map(self, pairs: Iterable[tuple[F, F]], size: tuple[int, int]) -> Image | None:  # noqa: ARG002
@@ -165,6 +175,11 @@ class Backend(ABC):
 
     @property
     @abstractmethod
+    def without_mask(self) -> str | None:
+        """What of the metric cannot be limited to a mask, in words for an error; None if all of it can."""
+
+    @property
+    @abstractmethod
     def runtime_name(self) -> str:
         """The library that computes the scores, with its version where it is not torch."""
 
@@ -203,12 +218,17 @@ class Backend(ABC):
         """Whether scores are computed on a GPU. Default: False."""
         return False
 
-    def require(self, *, per_layer: bool, map: bool) -> None:
+    def require(self, *, per_layer: bool, map: bool, mask: bool = False) -> None:
         """Check that the metric has what is asked for.
 
         Raises:
-            ArgumentError: If it has no layers or no map.
+            ArgumentError: If it has no layers or no map, or accepts no mask.
         """
+        if mask and (reason := self.without_mask) is not None:
+            raise ArgumentError(
+                f"The metric {self.name} cannot be limited to a mask: {reason}. Use another metric, such as 'lite', or "
+                "crop the images."
+            )
         for wanted, there, what in ((map, self.has_map, "map"), (per_layer, bool(self.layer_names), "layers")):
             if wanted and not there:
                 raise ArgumentError(f"The metric {self.name} has no {what}: use a metric of features, such as 'lite'.")

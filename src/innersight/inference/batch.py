@@ -11,10 +11,13 @@ from innersight.errors import ArgumentError, ImageError
 from innersight.inference.extractor import RowScore
 from innersight.inference.journal import FileStates, Journal, file_states, write_record
 from innersight.inference.pair_lists import PairList
-from innersight.inference.planner import Auto, Engine, Row
+from innersight.inference.planned_run import Row
+from innersight.inference.planner import Auto, Engine
+from innersight.inference.regions import Region
 from innersight.inference.result_writer import StatesDigest, check_output, result_columns, write_results
 from innersight.inference.scorer import Scorer
 from innersight.inference.scorers import as_scorers
+from innersight.io.pictures import Colour
 from innersight.io.tables import TableRow
 
 if TYPE_CHECKING:
@@ -31,11 +34,13 @@ class BatchOutcome:
         rows: Number of rows in the output.
         resumed: Number of rows whose result comes from an earlier run.
         failed: Number of rows with an error.
+        transparent: Number of rows of this run, earlier ones left out, with transparent pixels in an image.
     """
 
     rows: int
     resumed: int
     failed: int
+    transparent: int = 0
 
 
 def score_list(
@@ -52,6 +57,8 @@ def score_list(
     batch_size: int | Auto = "auto",
     cache: FeatureCache | None = None,
     perturbation: Perturbation | None = None,
+    region: Region | None = None,
+    background: Colour | None = None,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> BatchOutcome:
     """Score a list and write its rows with `score` and `error`, in order, with all columns of the list.
@@ -83,6 +90,10 @@ def score_list(
         batch_size: Number of images that go through the network together. `auto`: 1 on a CPU, 16 on a GPU.
         cache: On-disk cache of features from earlier runs, or None.
         perturbation: Change of the images after they are read, or None.
+        region: What of each pair is scored. The column `mask` of the list, if it has one, names the mask of a row: the
+            path of an image, relative to the folder of the list. An empty cell leaves the mask of `region`.
+        background: The background of transparent pixels, three numbers in [0, 1]. Default: white and black; the larger
+            difference counts.
         on_row: Called with the number of finished rows after each row.
 
     Returns:
@@ -104,13 +115,18 @@ def score_list(
         batch_size=batch_size,
         cache=cache,
         perturbation=perturbation,
+        background=background,
     )
+    region = region or Region()
+    engine.require_region(region, masks=pairs.has_masks)
     engine.warm_up(pairs.first[0])  # it chooses the runtime, which is part of the record
     run = {
         "list": pairs.digest,
         "metrics": {name: scorer.describe() for name, scorer in scorers.items()},
         "per_layer": with_layers,
         "perturbation": None if perturbation is None else str(perturbation),
+        "region": region.describe(),
+        "background": None if background is None else list(background),
     }
     journal = Journal(out, run, resume=resume, overwrite=overwrite)
     if (finished := journal.finished) is not None:
@@ -122,7 +138,11 @@ def score_list(
         return BatchOutcome(finished.rows, finished.rows, finished.failed)
     started: dict[int, FileStates] = {}  # of the rows that the engine has taken
 
+    transparent = 0
+
     def finish(row: int, result: RowScore) -> None:
+        nonlocal transparent
+        transparent += result.transparent
         if result.error is not None and fail_fast:
             raise ImageError(f"Row {row + 1}: {result.error}")
         journal.add(row, result, started.pop(row))
@@ -134,7 +154,7 @@ def score_list(
                 continue
             started[row] = _states(pairs, listed)  # before the images are read, so that no change is missed
             if listed.error is None:
-                yield row, *pairs.paths(listed)
+                yield Row(row, *pairs.paths(listed), pairs.region(listed, region))
             else:
                 finish(row, RowScore({}, {}, listed.error))
 
@@ -151,11 +171,11 @@ def score_list(
         journal.close()
         raise
     journal.remove()
-    return BatchOutcome(record.rows, resumed, record.failed)
+    return BatchOutcome(record.rows, resumed, record.failed, transparent)
 
 
 def _states(pairs: PairList, row: TableRow) -> FileStates:
-    return () if row.error is not None else file_states(pairs.paths(row))
+    return () if row.error is not None else file_states(pairs.files(row))
 
 
 def _digest_of_states(pairs: PairList) -> str:

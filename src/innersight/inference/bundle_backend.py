@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from innersight.inference.backend import Backend, Comparison, Image, Source, cores
+from innersight.preprocess.masks import Mask
 from innersight.provenance import ONNX
 
 if TYPE_CHECKING:
@@ -115,6 +116,10 @@ class BundleSource(Source[BundleFeatures]):
         """Count the pixels that the network gets."""
         return self._bundle.count_pixels(height, width)
 
+    def window_masks(self, mask: Mask) -> Sequence[Mask]:
+        """Cut a mask as the windows are cut."""
+        return self._bundle.window_masks(mask)
+
     def pack(self, features: BundleFeatures) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
         """Return the arrays; there are no further facts."""
         return dict(features.arrays), {}
@@ -129,9 +134,18 @@ class _OfBundle(Comparison[BundleFeatures]):
         self._bundle = bundle
 
     def compare(
-        self, reference: BundleFeatures, distorted: BundleFeatures, *, per_layer: bool
+        self,
+        reference: BundleFeatures,
+        distorted: BundleFeatures,
+        *,
+        per_layer: bool,
+        masks: Sequence[Mask] | None = None,
     ) -> tuple[float, list[float]]:
-        score, parts = self._bundle.compare(reference.arrays, distorted.arrays, threads=_threads())
+        sides = reference.arrays, distorted.arrays
+        if masks is None:
+            score, parts = self._bundle.compare(*sides, threads=_threads())
+        else:
+            score, parts = self._bundle.compare_in_mask(*sides, masks, threads=_threads())
         return score, parts if per_layer else []
 
     def map(self, pairs: Iterable[tuple[BundleFeatures, BundleFeatures]], size: tuple[int, int]) -> Image | None:
@@ -174,6 +188,11 @@ class BundleBackend(Backend):
     def has_map(self) -> bool:
         """Whether the metric has a map."""
         return self._bundle.has_map
+
+    @property
+    def without_mask(self) -> str | None:
+        """A sentence if the bundle has no graph for masks."""
+        return None if self._bundle.accepts_mask else "its bundle has no graph for masks"
 
     @property
     def runtime_name(self) -> str:

@@ -14,9 +14,12 @@ import numpy as np
 
 from innersight.errors import ImageError, InnersightError
 from innersight.inference.backend import Backend, Features, Image
-from innersight.inference.identity import pixel_digest
+from innersight.inference.identity import pixel_digest, same_pixels
+from innersight.inference.pair_images import compositions, larger_difference
+from innersight.inference.regions import Region, RegionPair
 from innersight.inference.sources import ImageFeatures, SharedSources
-from innersight.io.images import check_same_size, read_image
+from innersight.io.images import check_same_size, read_picture
+from innersight.io.pictures import WHITE, Colour, Picture
 from innersight.provenance import versions
 
 if TYPE_CHECKING:
@@ -34,11 +37,13 @@ class RowScore:
         scores: By metric; empty if the pair could not be scored.
         per_layer: By metric, each layer's part of the score; empty unless asked for.
         error: Why the pair could not be scored, or None.
+        transparent: Whether an image has transparent pixels.
     """
 
     scores: Mapping[str, float]
     per_layer: Mapping[str, list[float]]
     error: str | None
+    transparent: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +53,12 @@ class FileFeatures(ImageFeatures):
     Attributes:
         path: The file.
         fingerprint: A digest of the pixels, or None if none is needed.
+        transparent: Whether the image has transparent pixels. They are composited on the given background, or on white.
     """
 
     path: Path
     fingerprint: bytes | None
+    transparent: bool
 
 
 class FeatureExtractor:
@@ -66,6 +73,7 @@ class FeatureExtractor:
             identical images are then recognised by their pixels, and scored as the reference with itself.
         cache: A cache of features, or None.
         perturbation: A change of the images after they are read, or None.
+        background: The background of transparent pixels. Default: white and black, see `compositions`.
     """
 
     def __init__(
@@ -76,8 +84,11 @@ class FeatureExtractor:
         together: bool,
         cache: FeatureCache | None,
         perturbation: Perturbation | None = None,
+        background: Colour | None = None,
     ) -> None:
         self._shared = SharedSources(backends)
+        self._backends = backends
+        self._background = background
         self._with_layers = with_layers
         self._fingerprints = together or cache is not None
         self._cache = cache
@@ -127,11 +138,12 @@ class FeatureExtractor:
         """
         found: dict[int, FileFeatures | InnersightError] = {}
         read: dict[tuple[int, int], list[tuple[int, Image, dict[str, str]]]] = {}
+        transparent: set[int] = set()
         for index, path in enumerate(paths):
             try:
                 keys = {} if self._cache is None or in_parts else self._keys(path, self._cache, like is None)
-                image = self._from_cache(path, keys) or self._read(path, like is None)
-                size = image.size if isinstance(image, FileFeatures) else (image.shape[-2], image.shape[-1])
+                image = self._from_cache(path, keys) or self._read(path)
+                size = image.size
                 if like is not None:
                     check_same_size(like[index].size, size, (like[index].path, path))
             except InnersightError as error:
@@ -140,13 +152,16 @@ class FeatureExtractor:
             if isinstance(image, FileFeatures):
                 found[index] = image
             else:
-                read.setdefault(size, []).append((index, image, keys))
+                shown = self._perturbed(image.on(self._background or WHITE), is_reference=like is None)
+                read.setdefault(size, []).append((index, shown, keys))
+                if image.is_transparent:
+                    transparent.add(index)
         for size, group in read.items():
             indices = [index for index, _, _ in group]
             images = [image for _, image, _ in group]
             if in_parts:
                 found.update(
-                    (index, FileFeatures(size, {}, image, paths[index], None))
+                    (index, FileFeatures(size, {}, image, paths[index], None, index in transparent))
                     for index, image in zip(indices, images, strict=True)
                 )
                 continue
@@ -156,25 +171,69 @@ class FeatureExtractor:
             except InnersightError as error:
                 found.update((index, error) for index in indices)
                 continue
-            for (index, image, keys), features in zip(group, extracted, strict=True):
-                one = FileFeatures(size, features, None, paths[index], self._fingerprint(image))
+            for (index, pixels, keys), features in zip(group, extracted, strict=True):
+                one = FileFeatures(size, features, None, paths[index], self._fingerprint(pixels), index in transparent)
                 self._to_cache(one, keys)
                 found[index] = one
         return [found[index] for index in range(len(paths))]
 
     def compare(self, reference: FileFeatures, distorted: FileFeatures) -> RowScore:
         """Score one pair of one size. Either both have features, or both have pixels."""
+        transparent = reference.transparent or distorted.transparent
+        if transparent and self._background is None:  # it is compared on a second background too
+            return self.score_alone(reference.path, distorted.path, Region())
         try:
             if reference.fingerprint is not None and reference.fingerprint == distorted.fingerprint:
                 distorted = reference
             with self._turn:
                 scores, per_layer = self._shared.score(reference, distorted, per_layer=self._with_layers)
-            for name, score in scores.items():
-                if not math.isfinite(score):
-                    raise ImageError(f"The score of {name} is {score}: the features of these images are not finite.")
+            _check_finite(scores)
         except InnersightError as error:
             return RowScore({}, {}, str(error))
-        return RowScore(scores, per_layer, None)
+        return RowScore(scores, per_layer, None, transparent)
+
+    def score_alone(self, reference: Path, distorted: Path, region: Region) -> RowScore:
+        """Read and score one pair without the features of other pairs.
+
+        Args:
+            reference: The file of the reference.
+            distorted: The file of the distorted image.
+            region: What is scored.
+        """
+        try:
+            first, second = self._read(reference), self._read(distorted)
+            check_same_size(first.size, second.size, (reference, distorted))
+            found = [
+                self._score_images(images.pair) for images in compositions(first, second, region, self._background)
+            ]
+            chosen = larger_difference([scores for scores, _ in found], self._is_higher_better)
+        except InnersightError as error:
+            return RowScore({}, {}, str(error))
+        scores = {name: found[index][0][name] for name, index in chosen.items()}
+        layers = {name: found[index][1][name] for name, index in chosen.items()} if self._with_layers else {}
+        return RowScore(scores, layers, None, first.is_transparent or second.is_transparent)
+
+    def _score_images(self, pair: RegionPair) -> tuple[dict[str, float], dict[str, list[float]]]:
+        images = [
+            self._perturbed(image, is_reference=is_reference)
+            for image, is_reference in ((pair.reference, True), (pair.distorted, False))
+        ]
+        size = images[0].shape[1], images[0].shape[2]
+        self._shared.check_size(*size)
+        if any(source.window is not None for source in self._shared.sources.values()):
+            sides = [ImageFeatures(size, {}, image) for image in images]
+        else:
+            with self._turn:
+                sides = [ImageFeatures(size, found, None) for found in self._shared.extract_both(*images)]
+        if same_pixels(*images):
+            sides[1] = sides[0]
+        with self._turn:
+            scores, layers = self._shared.score(*sides, per_layer=self._with_layers, mask=pair.mask)
+        _check_finite(scores)
+        return scores, layers
+
+    def _is_higher_better(self, name: str) -> bool:
+        return self._backends[name].higher_is_better
 
     def _extract(self, images: Sequence[Image]) -> list[dict[str, Features]]:
         found: list[dict[str, Features]] = [{} for _ in images]
@@ -187,10 +246,12 @@ class FeatureExtractor:
     def _fingerprint(self, image: Image) -> bytes | None:
         return pixel_digest(image) if self._fingerprints else None
 
-    def _read(self, path: Path, is_reference: bool) -> Image:
+    def _read(self, path: Path) -> Picture:
         if path.is_fifo():
             raise ImageError(f"'{path}' is a pipe, which can be read only once. A list needs files.")
-        image = read_image(path)
+        return read_picture(path)
+
+    def _perturbed(self, image: Image, *, is_reference: bool) -> Image:
         if self._perturbation is None:
             return image
         from innersight.inference.torch_backend import perturb
@@ -205,9 +266,10 @@ class FeatureExtractor:
             content = path.read_bytes()
         except (OSError, ValueError):  # a name with a NUL character or a lone surrogate is a ValueError
             return {}
-        done = "" if self._perturbation is None else f"{self._perturbation} of {'r' if is_reference else 'd'}"
+        changed = "" if self._perturbation is None else f"{self._perturbation} of {'r' if is_reference else 'd'}"
+        shown = "" if self._background is None else f" on {self._background}"
         return {
-            key: cache.key(content, f"{source.extraction} {done}", versions(source.distributions))
+            key: cache.key(content, f"{source.extraction} {changed}{shown}", versions(source.distributions))
             for key, source in self._shared.sources.items()
         }
 
@@ -227,7 +289,8 @@ class FeatureExtractor:
             return None
         try:
             size = int(facts["height"]), int(facts["width"])
-            return FileFeatures(size, features, None, path, bytes.fromhex(facts["fingerprint"]))
+            transparent = {"no": False, "yes": True}[facts["transparent"]]
+            return FileFeatures(size, features, None, path, bytes.fromhex(facts["fingerprint"]), transparent)
         except (KeyError, ValueError):  # damaged
             return None
 
@@ -238,7 +301,14 @@ class FeatureExtractor:
             "height": str(image.size[0]),
             "width": str(image.size[1]),
             "fingerprint": image.fingerprint.hex(),
+            "transparent": "yes" if image.transparent else "no",
         }
         for source, key in keys.items():
             arrays, own = self._shared.sources[source].pack(image.features[source])
             self._cache.save(key, arrays, own | facts)
+
+
+def _check_finite(scores: Mapping[str, float]) -> None:
+    for name, score in scores.items():
+        if not math.isfinite(score):
+            raise ImageError(f"The score of {name} is {score}: the features of these images are not finite.")

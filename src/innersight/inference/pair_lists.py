@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from innersight.errors import ArgumentError
+from innersight.inference.regions import Region
 from innersight.io.images import FORMATS
 from innersight.io.tables import TableRow, checked_row, read_table
 
@@ -20,6 +21,9 @@ _OTHER_IMAGE_SUFFIXES = {
     *(".raw", ".svg", ".tga"),
 }
 """Suffixes of images in formats that are not read. Other files, such as notes, can lie beside the images."""
+
+MASK_COLUMN = "mask"
+"""The column with the path of a mask, see `innersight.inference.regions`. The list need not have it."""
 
 _NAMED = 5  # files that an error names
 
@@ -72,6 +76,27 @@ class PairList:
         """Return the files of the reference and of the distorted image of a row without an error."""
         return self.folder / row.values[self.reference_column], self.folder / row.values[self.distorted_column]
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether the list has the column `mask`."""
+        return MASK_COLUMN in self.columns
+
+    def region(self, row: TableRow, common: Region) -> Region | None:
+        """Return what of a row without an error is scored; None for the whole images.
+
+        Args:
+            row: The row.
+            common: What is scored of all rows. The mask of the row takes the place of its mask.
+        """
+        own = row.values.get(MASK_COLUMN)
+        found = replace(common, mask=self.folder / own) if own else common
+        return None if found.is_everything else found
+
+    def files(self, row: TableRow) -> tuple[Path, ...]:
+        """Return all files that a row without an error names: both images, and its mask if it has one."""
+        own = row.values.get(MASK_COLUMN)
+        return (*self.paths(row), *((self.folder / own,) if own else ()))
+
     def scanned(self) -> PairList:
         """Return the list with the number of its rows, its columns and its first pair, from one pass over the rows.
 
@@ -109,8 +134,10 @@ class PairList:
     def _with_paths_checked(self, row: TableRow, where: str) -> TableRow:
         if row.error is not None:
             return row
-        for column in self._columns_of_paths():
+        for column in (*self._columns_of_paths(), MASK_COLUMN):
             path = row.values.get(column)
+            if column == MASK_COLUMN and path in (None, ""):
+                continue
             if not isinstance(path, str) or not path:
                 names = ", ".join(map(str, row.values))
                 return replace(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from innersight.errors import ArgumentError, ImageError
-from innersight.inference.backend import Backend, Image
+from innersight.errors import ArgumentError
+from innersight.inference.backend import Backend
 from innersight.inference.choice import choose_backend
-from innersight.inference.identity import Fingerprint, same_bytes, same_pixels
+from innersight.inference.identity import Fingerprint, same_bytes
+from innersight.inference.pair_images import BLACK, compositions
+from innersight.inference.pair_task import PairScore, PairTask
+from innersight.inference.regions import Region
 from innersight.inference.sources import ImageFeatures, SharedSources
 from innersight.io.image_sources import ImageSource, read_once
-from innersight.io.images import check_same_size, read_image
+from innersight.io.images import check_same_size, read_picture
+from innersight.io.pictures import WHITE, Colour, Picture, check_background
 
 if TYPE_CHECKING:
     import torch
@@ -31,21 +32,6 @@ _HELD_BYTES = 64 << 20
 """Pixels of a reference that are kept while the distorted image is read. Those of a larger one are dropped first."""
 
 
-@dataclass(frozen=True)
-class PairScore:
-    """The result of one pair.
-
-    Attributes:
-        score: The score.
-        per_layer: Each layer's part of the score, or None if it was not asked for.
-        map: (H, W) map of the differences, float32, or None if it was not asked for.
-    """
-
-    score: float
-    per_layer: list[float] | None
-    map: Image | None
-
-
 @dataclass(frozen=True, eq=False)
 class Reference(ImageFeatures):
     """A reference image with its features, to compare many distorted images with. `Scorer.reference` makes it.
@@ -54,11 +40,13 @@ class Reference(ImageFeatures):
         path: The file of the image; None for an image in memory.
         extractions: What decided the features, by source.
         fingerprint: What recognises the same image.
+        background: What its transparent pixels were composited on; None if no pixel is transparent.
     """
 
     path: str | None
     extractions: Mapping[str, str]
     fingerprint: Fingerprint
+    background: Colour | None
 
     @property
     def nbytes(self) -> int:
@@ -138,61 +126,125 @@ class Scorer:
         *,
         per_layer: bool = False,
         map: bool = False,
+        mask: ImageSource | None = None,
+        ignore: Sequence[tuple[int, int, int, int]] = (),
+        crop_border: int = 0,
+        background: Colour | None = None,
     ) -> PairScore:
         """Score one pair of images.
 
         Identical images are recognised by the bytes of their files or by their pixels. They are decoded, and no network
         is run: the score of a metric of features, its parts and its map are 0.
 
+        Images with transparent pixels are compared on white and on black, unless `background` is given. The result is
+        that of the larger difference.
+
         Args:
             reference: The reference image, or what `reference` returned.
             distorted: The distorted image, of the same size.
             per_layer: Whether to compute each layer's part of the score. Default: False.
             map: Whether to compute the map of the differences. Default: False.
+            mask: An image of the same size, or a boolean array (H, W): white pixels are scored, black ones are not,
+                see docs/regions.md. Default: all pixels are scored.
+            ignore: Rectangles (x, y, width, height) that are not scored, pixels. Default: none.
+            crop_border: Number of pixels that are cut off on each side of both images. Default: 0.
+            background: The background of transparent pixels, three numbers in [0, 1], sRGB. Default: white and black.
 
         Returns:
             The score and what was asked for beside it.
 
         Raises:
-            ImageError: If an image cannot be read, the sizes differ, or the score is not a finite number.
-            ArgumentError: If the metric does not accept images of this size, or has no layers or no map.
+            ImageError: If an image cannot be read, the sizes differ, nothing is left to score, or the score is not a
+                finite number.
+            ArgumentError: If the metric does not accept images of this size, has no layers or no map or accepts no
+                mask, or the reference is that of the method `reference` and only a region is to be scored.
         """
         backend = self._backend
-        backend.require(per_layer=per_layer, map=map)
-        shared = SharedSources({backend.name: backend})
-        found = self._read(shared, reference, distorted)
-        if not isinstance(found, tuple):
-            return PairScore(
-                0.0,
-                [0.0] * len(backend.layer_names) if per_layer else None,
-                np.zeros(found.size, dtype=np.float32) if map else None,
-            )
-        scores, layers = shared.score(*found, per_layer=per_layer)
-        score = scores[backend.name]
-        if not math.isfinite(score):
-            raise ImageError(f"The score is {score}: the features of these images are not finite.")
-        return PairScore(
-            score,
-            layers[backend.name] if per_layer else None,
-            shared.map(backend.name, *found) if map else None,
-        )
+        region = Region(mask, ignore, crop_border)
+        backend.require(per_layer=per_layer, map=map, mask=region.needs_mask)
+        if background is not None:
+            check_background(background)
+        task = PairTask(backend, per_layer=per_layer, map=map)
+        if isinstance(reference, Reference):
+            if not region.is_everything:
+                raise ArgumentError(
+                    "Arguments `mask`, `ignore` and `crop_border` need the image of the reference, but `reference` "
+                    "holds its features: pass the image."
+                )
+            return self._score_against(task, reference, distorted, background)
+        reference, distorted = read_once(reference, distorted)
+        if backend.zero_for_identical and same_bytes(reference, distorted):
+            distorted = reference
+        first = read_picture(reference)
+        task.shared.check_size(*first.size)
+        holds = task.in_parts or not region.is_everything or first.is_transparent or distorted is reference
+        if not holds and 4 * first.colour.size > _HELD_BYTES:
+            kept = _reference(task.shared, reference, first, None)
+            del first  # the pixels of the distorted image take its place
+            return self._score_against(task, kept, distorted, background)
+        second = first if distorted is reference else read_picture(distorted)
+        check_same_size(first.size, second.size, (reference, distorted))
+        results = [
+            task.score_images(images, transparent=_transparent(first, second))
+            for images in compositions(first, second, region, background)
+        ]
+        return self._larger(results)
 
-    def reference(self, image: ImageSource) -> Reference:
+    def _score_against(
+        self, task: PairTask, reference: Reference, distorted: ImageSource, background: Colour | None
+    ) -> PairScore:
+        """Score an image against the features of a reference, on the background of these or on each that counts."""
+        if reference.extractions != (own := _extractions(task.shared)):
+            made, needed = (", ".join(texts.values()) for texts in (reference.extractions, own))
+            raise ArgumentError(
+                f"Argument `reference` has features of ({made}), but this scorer compares features of ({needed}): make "
+                "it with the method `reference` of this scorer."
+            )
+        if None not in (background, reference.background) and background != reference.background:
+            raise ArgumentError(
+                f"Argument `background` is {background}, but the features of `reference` are those on "
+                f"{reference.background}: give the background to the method `reference`."
+            )
+        picture = read_picture(distorted)
+        check_same_size(reference.size, picture.size, (reference.path or distorted, distorted))
+        transparent = ("reference",) * (reference.background is not None) + ("distorted",) * picture.is_transparent
+        chosen = reference.background or background
+        results = []
+        for colour in (chosen,) if chosen is not None else (WHITE, BLACK) if picture.is_transparent else (WHITE,):
+            pixels = picture.on(colour)
+            shown = colour if transparent else None
+            if self._backend.zero_for_identical and reference.fingerprint.matches(pixels):
+                results.append(task.identical(reference.size, transparent, shown))
+            else:
+                sides = reference, ImageFeatures(reference.size, task.shared.extract(pixels), None)
+                results.append(task.score_sides(*sides, transparent=transparent, background=shown))
+        return self._larger(results)
+
+    def _larger(self, results: Sequence[PairScore]) -> PairScore:
+        """Return the result with the larger difference."""
+        return (min if self.higher_is_better else max)(results, key=lambda result: result.score)
+
+    def reference(self, image: ImageSource, *, background: Colour = WHITE) -> Reference:
         """Compute the features of a reference image once, to score many distorted images with it.
 
         The features of all windows are held in memory. The scores are those of the image itself, within rounding.
 
         Args:
             image: The reference image.
+            background: The background of transparent pixels, three numbers in [0, 1], sRGB. An image with transparent
+                pixels is compared on this background only. Default: white.
 
         Returns:
             The reference, for `score`, with this scorer or another one of the same metric. It can be pickled.
 
         Raises:
             ImageError: If the image cannot be read.
-            ArgumentError: If the metric does not accept images of this size.
+            ArgumentError: If the metric does not accept images of this size, or `background` is not three numbers in
+                [0, 1].
         """
-        return _reference(SharedSources({self.name: self._backend}), image, read_image(image))
+        check_background(background)
+        picture = read_picture(image)
+        return _reference(SharedSources({self.name: self._backend}), image, picture, background)
 
     @property
     def backend(self) -> Backend:
@@ -233,51 +285,6 @@ class Scorer:
         """Return everything that decides a score, in JSON types. The key `citation` holds the citation."""
         return self._backend.describe()
 
-    def _read(
-        self, shared: SharedSources, reference: ImageSource | Reference, distorted: ImageSource
-    ) -> tuple[ImageFeatures, ImageFeatures] | ImageFeatures:
-        """Read both images: what is compared, or one image if they are identical and the score is 0."""
-        zero = self._backend.zero_for_identical
-        if isinstance(reference, Reference):
-            return self._read_distorted(shared, reference, distorted)
-        reference, distorted = read_once(reference, distorted)
-        if same := zero and same_bytes(reference, distorted):
-            distorted = reference
-        first = read_image(reference)
-        size = _size_of(first)
-        shared.check_size(*size)
-        if same:
-            return ImageFeatures(size, {}, first)
-        in_parts = any(source.window is not None for source in shared.sources.values())
-        if not in_parts and first.nbytes > _HELD_BYTES:
-            kept = _reference(shared, reference, first)
-            del first  # the pixels of the distorted image take its place
-            return self._read_distorted(shared, kept, distorted)
-        second = read_image(distorted)
-        check_same_size(size, _size_of(second), (reference, distorted))
-        if zero and same_pixels(first, second):
-            return ImageFeatures(size, {}, first)
-        if in_parts:
-            return ImageFeatures(size, {}, first), ImageFeatures(size, {}, second)
-        r, d = shared.extract_both(first, second)
-        return ImageFeatures(size, r, None), ImageFeatures(size, d, None)
-
-    def _read_distorted(
-        self, shared: SharedSources, reference: Reference, distorted: ImageSource
-    ) -> tuple[ImageFeatures, ImageFeatures] | ImageFeatures:
-        """Read the image that is compared with features; return the reference if it is the same image."""
-        if reference.extractions != (own := _extractions(shared)):
-            made, needed = (", ".join(texts.values()) for texts in (reference.extractions, own))
-            raise ArgumentError(
-                f"Argument `reference` has features of ({made}), but this scorer compares features of ({needed}): make "
-                "it with the method `reference` of this scorer."
-            )
-        pixels = read_image(distorted)
-        check_same_size(reference.size, _size_of(pixels), (reference.path or distorted, distorted))
-        if self._backend.zero_for_identical and reference.fingerprint.matches(pixels):
-            return reference
-        return reference, ImageFeatures(reference.size, shared.extract(pixels), None)
-
 
 def scorer_of(backend: Backend) -> Scorer:
     """Return the scorer of a backend."""
@@ -286,14 +293,23 @@ def scorer_of(backend: Backend) -> Scorer:
     return scorer
 
 
-def _reference(shared: SharedSources, source: ImageSource, pixels: Image) -> Reference:
+def _reference(shared: SharedSources, source: ImageSource, picture: Picture, background: Colour | None) -> Reference:
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    features = shared.extract(pixels)
-    return Reference(_size_of(pixels), features, None, path, _extractions(shared), Fingerprint.of(pixels))
+    pixels = picture.on(background or WHITE)
+    return Reference(
+        picture.size,
+        shared.extract(pixels),
+        None,
+        path,
+        _extractions(shared),
+        Fingerprint.of(pixels),
+        background if picture.is_transparent else None,
+    )
 
 
-def _size_of(image: Image) -> tuple[int, int]:
-    return image.shape[-2], image.shape[-1]
+def _transparent(first: Picture, second: Picture) -> tuple[str, ...]:
+    sides = (("reference", first), ("distorted", second))
+    return tuple(name for name, picture in sides if picture.is_transparent)
 
 
 def _extractions(shared: SharedSources) -> dict[str, str]:

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from innersight.inference.backend import Backend, Comparison, Features, Image, Source
+from innersight.preprocess.masks import Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class SharedSources:
         yield from zip(*(source.extract_in_parts([image]) for image in (reference.image, distorted.image)), strict=True)
 
     def score(
-        self, reference: ImageFeatures, distorted: ImageFeatures, *, per_layer: bool
+        self, reference: ImageFeatures, distorted: ImageFeatures, *, per_layer: bool, mask: Mask | None = None
     ) -> tuple[dict[str, float], dict[str, list[float]]]:
         """Score one pair of images with all metrics.
 
@@ -88,6 +91,7 @@ class SharedSources:
             reference: The reference.
             distorted: The distorted image. Either both have features, or both have pixels.
             per_layer: Whether to compute each layer's part.
+            mask: (H, W), what the comparison is limited to; at least one pixel counts. Default: everything counts.
 
         Returns:
             The scores, and each layer's part of them, by metric. The second is empty if it is not asked for.
@@ -101,18 +105,24 @@ class SharedSources:
         layers: dict[tuple[str, int], list[float]] = {}
         for source in self.sources:
             own = [(place, comparison) for key, place, comparison in places if key == source]
-            windows = 0
+            masks = None if mask is None else self.sources[source].window_masks(mask)
+            windows, total_weight = 0, 0.0
             for r, d in self.pairs(source, reference, distorted):
-                count = r.windows
-                windows += count
+                part = None if masks is None else masks[windows : windows + r.windows]
+                windows += r.windows
+                # The weight of a window is the share that counts.
+                count = float(r.windows) if part is None else sum(float(one.mean(dtype=np.float64)) for one in part)
+                if count == 0:
+                    continue
+                total_weight += count
                 for place, comparison in own:
-                    value, parts = comparison.compare(r, d, per_layer=per_layer)
+                    value, parts = comparison.compare(r, d, per_layer=per_layer, masks=part)
                     totals[place] = totals.get(place, 0.0) + value * count
                     before = layers.get(place) or [0.0] * len(parts)
                     layers[place] = [total + part * count for total, part in zip(before, parts, strict=True)]
             for place, _ in own:
-                totals[place] /= windows
-                layers[place] = [total / windows for total in layers[place]]
+                totals[place] /= total_weight
+                layers[place] = [total / total_weight for total in layers[place]]
         scores = {
             name: sum(totals[name, index] for index in range(len(summands))) for name, summands in self.summands.items()
         }

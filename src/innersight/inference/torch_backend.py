@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from typing_extensions import Unpack
 
 from innersight.errors import WeightsError
 from innersight.inference.backend import Backend, Comparison, Image, Source
+from innersight.inference.torch_sources import PIXELS, PixelSource, ViewSource
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.config import MetricConfig
 from innersight.metrics.external.registry import METRICS
@@ -23,127 +22,8 @@ from innersight.metrics.feature_batch import ViewFeatures
 from innersight.metrics.feature_metric import FeatureMetric
 from innersight.metrics.view_comparison import ViewComparison, to_size
 from innersight.metrics.view_extractor import own_precision
+from innersight.preprocess.masks import Mask
 from innersight.preprocess.perturbation import Perturbation
-from innersight.preprocess.validation import check_images
-from innersight.provenance import TORCH
-
-_PIXELS = "pixels"
-
-
-class _TorchSource(Source[ViewFeatures]):
-    """Features that are torch tensors on the device of a metric."""
-
-    distributions = TORCH
-
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.device = device
-        self.dtype = dtype
-
-    def batch(self, images: Sequence[Image]) -> torch.Tensor:
-        """Stack images on the device and in the dtype of the source: (N, 3, H, W)."""
-        tensors = [torch.from_numpy(image) for image in images]
-        stacked = tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
-        return stacked.to(device=self.device, dtype=self.dtype)
-
-    def join(self, parts: Sequence[ViewFeatures]) -> ViewFeatures:
-        """Join features of the same images in different windows."""
-        return ViewFeatures.join(parts)
-
-    def pack(self, features: ViewFeatures) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
-        """Return the tensors as arrays, and what else `ViewFeatures` holds."""
-        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in features.tensors.items()}
-        facts = {
-            "kind": features.kind,
-            "grid": json.dumps(features.grid),
-            "prepared": json.dumps(features.size),
-            "extractor_id": features.extractor_id,
-        }
-        return arrays, facts
-
-    def unpack(self, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, str]) -> ViewFeatures:
-        """Return the features on the device of the source."""
-        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
-        grid, (height, width) = json.loads(facts["grid"]), json.loads(facts["prepared"])
-        kind: Any = facts["kind"]
-        shape = None if grid is None else (grid[0], grid[1])
-        return ViewFeatures(kind, tensors, shape, 1, (height, width), facts["extractor_id"])
-
-
-class ViewSource(_TorchSource):
-    """The features of a view, with all layers and pixel features that its comparisons need.
-
-    Args:
-        comparisons: Comparisons whose extractors have one extractor id and one runtime.
-    """
-
-    def __init__(self, comparisons: Sequence[ViewComparison]) -> None:
-        self._comparisons = tuple(comparisons)
-        self._extractor = extractor = comparisons[0].extractor
-        super().__init__(extractor.device, extractor.dtype)
-        self._layers = tuple(sorted({layer for comparison in comparisons for layer in comparison.layers}))
-        self._pixels = tuple(dict.fromkeys(pixel for comparison in comparisons for pixel in comparison.pixels))
-        self.key = f"{extractor.extractor_id}, {extractor.runtime.name} on {self.device}"
-        self.window = extractor.window
-
-    @property
-    def extraction(self) -> str:
-        """The extractor id, the runtime, the device, the layers and the pixel features."""
-        extractor = self._extractor
-        pixels = [pixel.key for pixel in self._pixels]
-        made = [extractor.extractor_id, extractor.runtime.name, self.device.type, list(self._layers), pixels]
-        return json.dumps(made)
-
-    def join_sources(self, others: Sequence[Source[ViewFeatures]]) -> ViewSource:
-        """Return a source with the layers and the pixel features of all."""
-        views = [other for other in others if isinstance(other, ViewSource)]
-        return ViewSource([comparison for source in (self, *views) for comparison in source._comparisons])
-
-    @torch.inference_mode()
-    def extract_in_parts(self, images: Sequence[Image]) -> Iterator[ViewFeatures]:
-        """Extract the features, some windows at a time; see `ViewExtractor.extract_in_parts`."""
-        yield from self._extractor.extract_in_parts(self.batch(images), self._layers, self._pixels)
-
-    @torch.inference_mode()
-    def join(self, parts: Sequence[ViewFeatures]) -> ViewFeatures:
-        """Join features of the same images in different windows."""
-        return super().join(parts)
-
-    def count_pixels(self, height: int, width: int) -> int:
-        """Count the pixels that the network gets."""
-        return self._extractor.count_pixels(height, width)
-
-
-class PixelSource(_TorchSource):
-    """The pixels, for metrics that do not extract features.
-
-    Args:
-        device: The device of the metrics.
-        dtype: The dtype of the metrics.
-    """
-
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        super().__init__(device, dtype)
-        self.key = f"{self.extraction} on {device}"
-
-    @property
-    def extraction(self) -> str:
-        """`pixels` and the dtype."""
-        return f"{_PIXELS} {self.dtype}"
-
-    def extract_in_parts(self, images: Sequence[Image]) -> Iterator[ViewFeatures]:
-        """Return the pixels, all at once.
-
-        Raises:
-            ArgumentError: If the values are not in [0, 1].
-        """
-        stacked = self.batch(images)
-        check_images("images", stacked, dtype=self.dtype, device=self.device)
-        size = stacked.shape[-2], stacked.shape[-1]
-        yield ViewFeatures("maps", {_PIXELS: stacked}, None, stacked.shape[0], size, self.extraction)
-
-    def count_pixels(self, height: int, width: int) -> int:
-        """Return the number of pixels."""
-        return height * width
 
 
 class _OfView(Comparison[ViewFeatures]):
@@ -152,10 +32,18 @@ class _OfView(Comparison[ViewFeatures]):
 
     @torch.inference_mode()
     def compare(
-        self, reference: ViewFeatures, distorted: ViewFeatures, *, per_layer: bool
+        self,
+        reference: ViewFeatures,
+        distorted: ViewFeatures,
+        *,
+        per_layer: bool,
+        masks: Sequence[Mask] | None = None,
     ) -> tuple[float, list[float]]:
-        score = self._comparison.compare(reference, distorted).item()
-        return score, self._comparison.compare_layers(reference, distorted)[0].tolist() if per_layer else []
+        if masks is not None:
+            score, layers = self._comparison.compare_in_mask(reference, distorted, masks)
+            return score.item(), layers.tolist()
+        total = self._comparison.compare(reference, distorted).item()
+        return total, self._comparison.compare_layers(reference, distorted)[0].tolist() if per_layer else []
 
     @torch.inference_mode()
     def map(self, pairs: Iterable[tuple[ViewFeatures, ViewFeatures]], size: tuple[int, int]) -> Image | None:
@@ -192,9 +80,14 @@ class _OfPixels(Comparison[ViewFeatures]):
 
     @torch.inference_mode()
     def compare(
-        self, reference: ViewFeatures, distorted: ViewFeatures, *, per_layer: bool
+        self,
+        reference: ViewFeatures,
+        distorted: ViewFeatures,
+        *,
+        per_layer: bool,
+        masks: Sequence[Mask] | None = None,  # noqa: ARG002
     ) -> tuple[float, list[float]]:
-        sides = reference.tensors[_PIXELS], distorted.tensors[_PIXELS]
+        sides = reference.tensors[PIXELS], distorted.tensors[PIXELS]
         layers = self._metric.per_layer(*sides)[0].tolist() if per_layer and self._metric.has_layers else []
         return self._metric(*sides).item(), layers
 
@@ -203,7 +96,7 @@ class _OfPixels(Comparison[ViewFeatures]):
         if not self._metric.has_map:
             return None
         ((reference, distorted),) = pairs
-        found = self._metric.map(reference.tensors[_PIXELS], distorted.tensors[_PIXELS])[0]
+        found = self._metric.map(reference.tensors[PIXELS], distorted.tensors[PIXELS])[0]
         return np.asarray(found.float().cpu().numpy())
 
 
@@ -251,6 +144,14 @@ class TorchBackend(Backend):
         return self.metric.has_map
 
     @property
+    def without_mask(self) -> str | None:
+        """A sentence if the metric does not compare features, or has a term without positions."""
+        if not isinstance(self.metric, FeatureMetric):
+            return "it is a metric of another library"
+        names = [name for comparison in self.metric.comparisons for name in comparison.terms_without_mask]
+        return f"these of its terms have no positions: {', '.join(names)}" if names else None
+
+    @property
     def runtime_name(self) -> str:
         """The library that runs the networks."""
         return self.metric.runtime_name
@@ -294,18 +195,18 @@ class TorchBackend(Backend):
         finally:
             torch.set_num_threads(before)  # torch applies a worker's setting to all later threads
 
-    def require(self, *, per_layer: bool, map: bool) -> None:
+    def require(self, *, per_layer: bool, map: bool, mask: bool = False) -> None:
         """Check that the metric has what is asked for; the metric itself knows the reason.
 
         Raises:
-            ArgumentError: If it has no layers or no map.
+            ArgumentError: If it has no layers or no map, or accepts no mask.
         """
         nothing = torch.empty(0)
         if map and not self.metric.has_map:
             self.metric.map(nothing, nothing)
         if per_layer and not self.metric.has_layers:
             self.metric.per_layer(nothing, nothing)
-        super().require(per_layer=per_layer, map=map)
+        super().require(per_layer=per_layer, map=map, mask=mask)
 
 
 def is_torch_metric(metric: object) -> bool:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from innersight.io.colour_profiles import Bytes, to_srgb
 from innersight.io.file_formats import find_format
 from innersight.io.image_sources import EncodedImage, ImageSource, capitalised, identify, source_name
 from innersight.io.jpeg_2000 import read_jpeg_2000
+from innersight.io.pictures import WHITE, Colour, Picture, check_background
 from innersight.io.samples import Decoded
 from innersight.io.sixteen_bit import has_16_bit_samples, png_depth, read_16_bit
 
@@ -31,9 +31,6 @@ _ALL_FORMATS = "PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, 
 MAX_PIXELS = 89_478_485
 """Default limit of the number of pixels: Pillow's own. Files above it can be decompression bombs."""
 
-WHITE = (1.0, 1.0, 1.0)
-"""Default background of transparent pixels."""
-
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _STRIP_OFFSETS, _TILE_OFFSETS, _SAMPLE_FORMAT = 273, 324, 339  # TIFF tags
@@ -42,7 +39,7 @@ _STRIP_OFFSETS, _TILE_OFFSETS, _SAMPLE_FORMAT = 273, 324, 339  # TIFF tags
 def read_image(
     source: ImageSource,
     *,
-    background: tuple[float, float, float] = WHITE,
+    background: Colour = WHITE,
     max_pixels: int = MAX_PIXELS,
 ) -> Floats:
     r"""Read an image as sRGB, from a file, from memory, or from an object of Pillow or numpy.
@@ -78,9 +75,25 @@ def read_image(
         >>> np.array_equal(read_image(path), read_image(path.read_bytes()))
         True
     """
+    check_background(background)
+    return read_picture(source, max_pixels=max_pixels).on(background)
+
+
+def read_picture(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read an image with its alpha channel; see `read_image`, which composites it.
+
+    Args:
+        source: As for `read_image`.
+        max_pixels: As for `read_image`.
+
+    Returns:
+        The image. Its arrays share no memory with `source`.
+
+    Raises:
+        ImageError: As `read_image`.
+        ArgumentError: As `read_image`.
+    """
     identified = identify(source)
-    if not _is_colour(background):
-        raise ArgumentError(f"Argument `background` must be three numbers in [0, 1] (R, G, B), but got {background!r}.")
     if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
         raise ArgumentError(
             f"Argument `max_pixels` must be an integer from 1, but got {max_pixels!r}. The default is {MAX_PIXELS}."
@@ -94,11 +107,7 @@ def read_image(
     # The arrays can be read-only views of the source. 8-bit samples are copied as bytes to save memory.
     pixels = np.array(colour.transpose(2, 0, 1), order="C")
     del colour
-    floats = pixels if pixels.dtype == np.float32 else np.divide(pixels, np.float32(255), dtype=np.float32)
-    if alpha is not None:
-        opacity = np.array(alpha.transpose(2, 0, 1), order="C")
-        floats = opacity * floats + (1 - opacity) * np.array(background, dtype=np.float32).reshape(3, 1, 1)
-    return floats
+    return Picture(pixels, None if alpha is None else np.array(alpha.transpose(2, 0, 1), order="C"))
 
 
 def read_size(source: ImageSource) -> tuple[int, int] | None:
@@ -179,12 +188,6 @@ def check_same_size(
             f"The images differ in size: {first} is {w} x {h}, {second} is {v} x {k} (width x height). "
             "Resize or crop them to one size first."
         )
-
-
-def _is_colour(background: object) -> bool:
-    if not isinstance(background, Sequence) or len(background) != 3:
-        return False
-    return all(isinstance(value, (int, float, np.floating)) and 0 <= value <= 1 for value in background)
 
 
 def _decode(file: EncodedImage, max_pixels: int) -> Decoded:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
 
+from innersight.distances.numerics import normalised
 from innersight.errors import ArgumentError
 from innersight.metrics.config import LOG_FLOOR, MetricConfig
 from innersight.metrics.feature_batch import ViewFeatures, layer_key
-from innersight.metrics.terms.base import PixelFeature, Term, TermFeatures
+from innersight.metrics.terms.base import PixelFeature, Term, TermFeatures, TermWeights
 from innersight.metrics.view_extractor import ViewExtractor, own_precision, windows_at_once
+from innersight.preprocess.masks import Mask, position_weights
 
 
 class ViewComparison:
@@ -58,6 +60,11 @@ class ViewComparison:
         self.labels = (*map(layer_key, self.layers), *pixel_terms)
 
     @property
+    def terms_without_mask(self) -> tuple[str, ...]:
+        """The names of the terms that cannot be limited to a mask."""
+        return tuple(term.name for term in self.terms if not term.accepts_mask(self.extractor.source))
+
+    @property
     def map_terms(self) -> tuple[Term, ...]:
         """The terms that have a map."""
         return tuple(term for term in self.terms if term.has_map(self.extractor.source))
@@ -90,22 +97,78 @@ class ViewComparison:
         """
         return self._over_windows(reference, distorted, layers=True)
 
-    def score(self, reference: ViewFeatures, distorted: ViewFeatures) -> torch.Tensor:
+    def compare_in_mask(
+        self, reference: ViewFeatures, distorted: ViewFeatures, masks: Sequence[Mask]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the contribution to the score, and each layer's part of it, of what masks cover.
+
+        Args:
+            reference: Features of one image, in K windows.
+            distorted: Features of one image, in the same windows.
+            masks: The masks of the K windows, see `innersight.preprocess.masks.window_masks`. Their means are the
+                weights of the windows.
+
+        Returns:
+            (1,) and (labels,), from 0.
+
+        Raises:
+            ArgumentError: As `compare`.
+        """
+        self.check(reference, distorted)
+        device, dtype = self.extractor.device, self.extractor.dtype
+        weights = {}
+        for key, tensor in reference.tensors.items():
+            if tensor.ndim == 3 and reference.grid is not None:
+                found = position_weights(masks, *reference.grid, tokens=tensor.shape[1])
+            else:
+                found = position_weights(masks, tensor.shape[-2], tensor.shape[-1])
+            weights[key] = torch.from_numpy(found).to(device, dtype)
+        shares = torch.tensor([float(mask.mean()) for mask in masks], device=device, dtype=dtype)
+        with own_precision(device):
+            return self.score_in_mask(reference, distorted, weights, shares)
+
+    def score_in_mask(
+        self,
+        reference: ViewFeatures,
+        distorted: ViewFeatures,
+        weights: Mapping[str, torch.Tensor],
+        shares: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute what `compare_in_mask` computes, from weights; nothing is checked.
+
+        Args:
+            reference: Features of one image, in K windows.
+            distorted: Features of one image, in the same windows.
+            weights: By the key of a feature, the weight of each position: (K, T) for tokens, else (K, rows, columns).
+            shares: (K,), the share of each window that the mask covers. It is the weight of the window.
+
+        Returns:
+            (1,) and (labels,), from 0.
+        """
+        windows = normalised(shares[None])[0]
+        score = (windows * self.score(reference, distorted, weights)).sum(0, keepdim=True)
+        return score, (windows[:, None] * self.score_layers(reference, distorted, weights)).sum(0)
+
+    def score(
+        self, reference: ViewFeatures, distorted: ViewFeatures, weights: Mapping[str, torch.Tensor] | None = None
+    ) -> torch.Tensor:
         """Compute the contribution of each window of each image, (K * N,); nothing is checked."""
         total = None
         for term in self.terms:
-            values = self._scaled(term.scores(*self._inputs(term, reference, distorted))).sum(1)
+            values = self._scaled(term.scores(*self._inputs(term, reference, distorted, weights=weights))).sum(1)
             part = self._shares[term.name] * values
             total = part if total is None else total + part
         if total is None:
             raise ValueError("a view without terms has no score")
         return total
 
-    def score_layers(self, reference: ViewFeatures, distorted: ViewFeatures) -> torch.Tensor:
+    def score_layers(
+        self, reference: ViewFeatures, distorted: ViewFeatures, weights: Mapping[str, torch.Tensor] | None = None
+    ) -> torch.Tensor:
         """Compute each label's part of the contribution of each window, (K * N, labels); nothing is checked."""
         columns: dict[str, torch.Tensor] = {}
         for term in self.terms:
-            values = self._scaled(term.layer_scores(*self._inputs(term, reference, distorted)))
+            values = self._scaled(term.layer_scores(*self._inputs(term, reference, distorted, weights=weights)))
             keys = self._keys[term.name][0] or [term.name]
             for key, column in zip(keys, values.unbind(1), strict=True):
                 part = self._shares[term.name] * column
@@ -173,14 +236,20 @@ class ViewComparison:
         total = sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
         return total if windows == 1 else total / windows
 
-    def _inputs(self, term: Term, *sides: ViewFeatures) -> list[TermFeatures]:
+    def _inputs(
+        self, term: Term, *sides: ViewFeatures, weights: Mapping[str, torch.Tensor] | None = None
+    ) -> list[TermFeatures]:
         keys, pixel_key = self._keys[term.name]
+        own = None
+        if weights is not None:
+            own = TermWeights(tuple(weights[key] for key in keys), None if pixel_key is None else weights[pixel_key])
         return [
             TermFeatures(
                 features.kind,
                 tuple(features.tensors[key] for key in keys),
                 None if pixel_key is None else features.tensors[pixel_key],
                 features.grid,
+                own,
             )
             for features in sides
         ]

@@ -53,6 +53,20 @@ class PixelFeature:
 
 
 @dataclass(frozen=True)
+class TermWeights:
+    """How much each position counts, where a mask limits the comparison.
+
+    Attributes:
+        layers: For each layer that the term compares (N, T) for tokens, those without a position included, or (N, H, W)
+            for maps: the share of the position that the mask covers, from 0 to 1.
+        pixels: The same for the term's pixel feature, (N, H, W), or None.
+    """
+
+    layers: tuple[torch.Tensor, ...]
+    pixels: torch.Tensor | None
+
+
+@dataclass(frozen=True)
 class TermFeatures:
     """The features of N images, or of N windows, that a term compares.
 
@@ -62,12 +76,14 @@ class TermFeatures:
             (N, C, H, W) maps.
         pixels: The term's pixel feature, or None.
         grid: (rows, columns) of the tokens that have a position, at the end of T; None for the other kinds.
+        weights: How much each position counts, or None if all count equally. It is the same for both images.
     """
 
     kind: FeatureKind
     layers: tuple[torch.Tensor, ...]
     pixels: torch.Tensor | None
     grid: tuple[int, int] | None
+    weights: TermWeights | None = None
 
     def with_positions(self, features: torch.Tensor) -> torch.Tensor:
         """Drop the tokens without a position (class, register) from (N, T, ...); return maps as they are."""
@@ -140,6 +156,10 @@ class Term(ABC):
     def layer_scores(self, reference: TermFeatures, distorted: TermFeatures) -> torch.Tensor:
         """Compute a number for each compared layer: (N, layers), or (N, 1) without layers. Default: `scores`."""
         return self.scores(reference, distorted)
+
+    def accepts_mask(self, source: FeatureSource) -> bool:  # noqa: ARG002
+        """Return whether `scores` and `layer_scores` use `TermFeatures.weights`. Default: False."""
+        return False
 
     def has_map(self, source: FeatureSource) -> bool:  # noqa: ARG002
         """Return whether the term has a number for each position. Default: False."""

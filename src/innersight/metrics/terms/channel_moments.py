@@ -65,8 +65,18 @@ class ChannelMoments(Term):
 
         Tokens without a position (class, register) are left out.
         """
-        pairs = zip(reference.layers, distorted.layers, strict=True)
+        weights = (None,) * len(reference.layers) if reference.weights is None else reference.weights.layers
         values = [
-            channel_moments(reference.with_positions(r), distorted.with_positions(d), self.order) for r, d in pairs
+            channel_moments(
+                reference.with_positions(r),
+                distorted.with_positions(d),
+                self.order,
+                None if w is None else reference.with_positions(w),
+            )
+            for r, d, w in zip(reference.layers, distorted.layers, weights, strict=True)
         ]
         return torch.stack(values, dim=1)
+
+    def accepts_mask(self, source: FeatureSource) -> bool:  # noqa: ARG002
+        """Return True: the moments are then those of the masked positions."""
+        return True

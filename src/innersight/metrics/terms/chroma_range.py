@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from innersight.distances.chroma_range import chroma_range
-from innersight.distances.numerics import safe_pow
+from innersight.distances.numerics import mean, safe_pow
 from innersight.errors import ArgumentError
 from innersight.metrics.terms.base import TERMS, FeatureSource, PixelFeature, Term, TermFeatures
 from innersight.preprocess.chroma import chroma_of
@@ -55,7 +55,12 @@ class ChromaRange(Term):
     def scores(self, reference: TermFeatures, distorted: TermFeatures) -> torch.Tensor:
         """Compute the power mean over pixels: (N, 1), from 0."""
         (positions,) = self.maps(reference, distorted)
-        return safe_pow(positions.flatten(1).pow(self.power).mean(1), 1 / self.power)[:, None]
+        weights = None if reference.weights is None else reference.weights.pixels
+        return safe_pow(mean(positions.pow(self.power), weights), 1 / self.power)[:, None]
+
+    def accepts_mask(self, source: FeatureSource) -> bool:  # noqa: ARG002
+        """Return True."""
+        return True
 
     def has_map(self, source: FeatureSource) -> bool:  # noqa: ARG002
         """Return True."""

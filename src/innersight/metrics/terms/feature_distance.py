@@ -109,8 +109,13 @@ class FeatureDistance(Term):
     def layer_scores(self, reference: TermFeatures, distorted: TermFeatures) -> torch.Tensor:
         """Compute the distance of each layer alone: (N, layers)."""
         rule = find_rule(self.distance, reference.kind, "this view")
-        pairs = zip(reference.layers, distorted.layers, strict=True)
-        return torch.stack([self._score_layer(rule, r, d) for r, d in pairs], dim=1)
+        weights = (None,) * len(reference.layers) if reference.weights is None else reference.weights.layers
+        layers = zip(reference.layers, distorted.layers, weights, strict=True)
+        return torch.stack([self._score_layer(rule, r, d, w) for r, d, w in layers], dim=1)
+
+    def accepts_mask(self, source: FeatureSource) -> bool:
+        """Return whether the distance has a number for each position of an image."""
+        return self.has_map(source)
 
     def has_map(self, source: FeatureSource) -> bool:
         """Return whether the distance has a number for each position of an image."""
@@ -135,8 +140,10 @@ class FeatureDistance(Term):
         options = {**rule.options, **dict(self.options)}
         return super().describe(source) | {"pooling": pooling, "options": options}
 
-    def _score_layer(self, rule: Rule, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+    def _score_layer(
+        self, rule: Rule, reference: torch.Tensor, distorted: torch.Tensor, weights: torch.Tensor | None
+    ) -> torch.Tensor:
         if isinstance(rule, Stacked):
             return rule(reference[:, None], distorted[:, None], **dict(self.options))
         values = rule(reference, distorted, **dict(self.options))
-        return pool(values, self.pooling) if isinstance(rule, Positional) else values
+        return pool(values, self.pooling, weights) if isinstance(rule, Positional) else values

@@ -71,7 +71,12 @@ class ThumbnailDistance(Term):
     def scores(self, reference: TermFeatures, distorted: TermFeatures) -> torch.Tensor:
         """Compute the pooled distance: (N, 1), from 0."""
         (positions,) = self.maps(reference, distorted)
-        return pool(positions, self.pooling)[:, None]
+        weights = None if reference.weights is None else reference.weights.pixels
+        return pool(positions, self.pooling, weights)[:, None]
+
+    def accepts_mask(self, source: FeatureSource) -> bool:  # noqa: ARG002
+        """Return True."""
+        return True
 
     def has_map(self, source: FeatureSource) -> bool:  # noqa: ARG002
         """Return True."""
