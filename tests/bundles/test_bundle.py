@@ -56,7 +56,7 @@ class TestLoading:
         with pytest.raises(ArgumentError, match=r"lacks features: export the metric again"):
             Bundle.load(copy)
 
-    @pytest.mark.parametrize("graph", ["extract.onnx", "compare.onnx", "map.onnx"])
+    @pytest.mark.parametrize("graph", ["extract.onnx", "compare.onnx", "map.onnx", "compare_masked.onnx"])
     def test_a_changed_or_missing_graph_is_refused(self, copy: Path, graph: str) -> None:
         content = (copy / graph).read_bytes()
         (copy / graph).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

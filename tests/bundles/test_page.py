@@ -50,7 +50,16 @@ def test_the_program_of_the_page_runs_with_onnx_runtime_and_numpy_alone(program:
 
 def test_the_page_documents_each_file_input_and_output_of_the_graphs() -> None:
     text = (ROOT / "docs" / "bundles.md").read_text(encoding="utf-8")
-    for name in ("extract.onnx", "compare.onnx", "map.onnx", "metric.json", "image", "first_window", "window_count"):
+    for name in (
+        "extract.onnx",
+        "compare.onnx",
+        "map.onnx",
+        "compare_masked.onnx",
+        "metric.json",
+        "image",
+        "first_window",
+        "window_count",
+    ):
         assert f"`{name}`" in text
-    for name in ("score", "per_layer", "map", "size"):
+    for name in ("score", "per_layer", "map", "size", "weights.NAME", "windows"):
         assert f"`{name}`" in text

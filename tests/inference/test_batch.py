@@ -17,9 +17,10 @@ from pyarrow import parquet
 from skimage import data
 
 import innersight
+from innersight import Region, create_scorers
 from innersight.errors import ArgumentError, ImageError
 from innersight.inference.batch import score_list
-from innersight.inference.pair_lists import PairList, open_list, pair_folders
+from innersight.inference.pair_lists import PairList, list_rows, open_list, pair_folders
 
 Metrics: TypeAlias = Mapping[str, Any]
 
@@ -244,3 +245,55 @@ def test_workers_and_batches_change_scores_by_rounding_only_fault_13(
         scores.append([float(row["score"]) for row in read(out) if row["score"]])
     for other in scores[1:]:
         assert other == pytest.approx(scores[0], rel=1e-5)
+
+
+class TestRegions:
+    def test_the_column_mask_limits_a_row_and_is_in_the_states_of_files(self, tmp_path: Path) -> None:
+        image = Image.fromarray(data.coffee()).crop((0, 0, 200, 120))
+        image.save(tmp_path / "r.png")
+        image.save(tmp_path / "d.jpg", quality=20)
+        mask = Image.new("L", (200, 120))
+        mask.paste(255, (0, 0, 100, 120))
+        mask.save(tmp_path / "m.png")
+        lines = ["reference,distorted,mask", "r.png,d.jpg,", "r.png,d.jpg,m.png", "r.png,d.jpg,none.png"]
+        (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
+        out = tmp_path / "out.csv"
+        outcome = score_list(open_list(tmp_path / "list.csv"), create_scorers(["lite"]), out)
+        assert (outcome.rows, outcome.failed) == (3, 1)
+        with out.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        scorer = innersight.Scorer("lite")
+        pair = tmp_path / "r.png", tmp_path / "d.jpg"
+        assert float(rows[0]["score"]) == pytest.approx(scorer(*pair), rel=1e-6)
+        assert float(rows[1]["score"]) == pytest.approx(scorer.score(*pair, mask=mask).score, rel=1e-6)
+        assert rows[1]["mask"] == "m.png"
+        assert "No such file" in rows[2]["error"]
+        mask.save(tmp_path / "m.png", compress_level=0)
+        with pytest.raises(ArgumentError, match="Images of the list changed"):
+            score_list(open_list(tmp_path / "list.csv"), create_scorers(["lite"]), out, resume=True)
+
+    def test_the_region_of_all_rows_is_in_the_record(self, tmp_path: Path) -> None:
+        for name in ("r.png", "d.png"):
+            Image.fromarray(data.coffee()).crop((0, 0, 64, 64)).save(tmp_path / name)
+        pairs = list_rows([{"reference": "r.png", "distorted": "d.png"}], tmp_path)
+        region = Region(ignore=((0, 0, 5, 5),), crop_border=2)
+        out = tmp_path / "out.csv"
+        score_list(pairs, create_scorers(["lite"]), out, region=region, background=(0.0, 0.0, 0.0))
+        record = json.loads(Path(f"{out}.run.json").read_text())
+        text = json.dumps(record)
+        assert '"region": {"mask": null, "ignore": [[0, 0, 5, 5]], "crop_border": 2}' in text
+        assert '"background": [0.0, 0.0, 0.0]' in text
+        with pytest.raises(ArgumentError, match="region"):
+            score_list(pairs, create_scorers(["lite"]), out, resume=True)
+
+    def test_a_list_with_masks_needs_metrics_that_accept_them(self, tmp_path: Path) -> None:
+        rows = [{"reference": "r.png", "distorted": "d.png", "mask": "m.png"}]
+        with pytest.raises(ArgumentError, match="psnr cannot be limited to a mask"):
+            score_list(list_rows(rows, tmp_path), create_scorers(["psnr"]), tmp_path / "out.csv")
+
+    def test_rows_with_transparent_pixels_are_counted_fault_2(self, tmp_path: Path) -> None:
+        Image.new("RGBA", (64, 64), (255, 255, 255, 0)).save(tmp_path / "r.png")
+        Image.new("RGB", (64, 64), (255, 255, 255)).save(tmp_path / "d.png")
+        rows = [{"reference": "d.png", "distorted": "d.png"}, {"reference": "r.png", "distorted": "d.png"}]
+        outcome = score_list(list_rows(rows, tmp_path), create_scorers(["lite"]), tmp_path / "out.csv")
+        assert (outcome.failed, outcome.transparent) == (0, 1)

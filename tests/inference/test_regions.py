@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 
+import innersight
 from innersight import Region, Scorer, create_scorers, score_pairs
 from innersight.errors import ArgumentError, ImageError
 
@@ -186,3 +188,17 @@ def test_a_list_is_scored_inside_a_region(pair: tuple[Any, Any], tmp_path: Path)
     assert found.per_layer["lite"] == pytest.approx(single.per_layer, rel=1e-5)
     with pytest.raises(ArgumentError, match="psnr cannot be limited to a mask"):
         list(score_pairs([files], create_scorers(["lite", "psnr"]), region=region))
+
+
+def test_the_page_states_the_receptive_fields_of_lite() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "regions.md").read_text()
+    comparison = innersight.create_metric("lite").comparisons[0]  # type: ignore[attr-defined]
+    image = torch.rand(1, 3, 1200, 1200, requires_grad=True)
+    features = comparison.extractor.features(image, comparison.layers, (), size=(1200, 1200), batch=1)
+    sides = []
+    for layer in features.tensors.values():
+        middle = layer[0, :, layer.shape[2] // 2, layer.shape[3] // 2].sum()
+        (gradient,) = torch.autograd.grad(middle, image, retain_graph=True)
+        touched = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
+        sides.append(int(touched.max() - touched.min() + 1))
+    assert "a side of {}, {}, {} and\n  {} pixels".format(*sides) in text
