@@ -318,3 +318,15 @@ class TestTransparent:
         result = run("score", "ref.png", "dis.jpg", "--json")
         assert result.stderr == ""
         assert json.loads(result.stdout)["background"] is None
+
+
+def test_explain_says_what_the_score_means(run: Run, files: Path) -> None:
+    text = run("score", "ref.png", "dis.jpg", "--explain").stdout.splitlines()[1]
+    record = json.loads(run("score", "ref.png", "dis.jpg", "--explain", "--json").stdout)
+    assert record["explanation"] == text
+    quality, sigma = record["jpeg_equivalent"], record["blur_equivalent"]
+    assert text == (
+        f"As different from the reference as its own JPEG at quality {quality}, or as a Gaussian blur of sigma {sigma:g} "
+        "pixels."
+    )
+    assert json.loads(run("score", "ref.png", "ref.png", "--explain", "--json").stdout)["jpeg_equivalent"] is None

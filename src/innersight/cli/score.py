@@ -54,6 +54,15 @@ def score(
             help="Also print the contribution to the score of each layer, and of each term without layers.",
         ),
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            metavar="",
+            help="Also print the JPEG quality and the Gaussian blur of the same reference that have this score. It "
+            "takes the time of about fifteen scores.",
+        ),
+    ] = False,
     map: Annotated[
         Path | None,
         typer.Option(
@@ -102,6 +111,16 @@ def score(
         except OSError as error:
             raise ArgumentError(f"The map cannot be written to '{map}': {first_line(error)}") from error
 
+    explanation = None
+    if explain:
+        explanation = scorer.explain(
+            sources[0],
+            result.score,
+            mask=region.mask,
+            ignore=region.ignore,
+            crop_border=region.crop_border,
+            background=result.background or WHITE,
+        )
     if as_json:
         record: dict[str, Any] = {
             "reference": str(reference),
@@ -115,10 +134,16 @@ def score(
         }
         if result.per_layer is not None:
             record["per_layer"] = result.per_layer
+        if explanation is not None:
+            record["jpeg_equivalent"] = explanation.jpeg_equivalent
+            record["blur_equivalent"] = explanation.blur_equivalent
+            record["explanation"] = explanation.sentence
         print(json.dumps(record, indent=2, allow_nan=False))
         return
     meaning = "higher is more similar" if scorer.higher_is_better else "0 = identical, lower is more similar"
     print(f"{result.score:.6f}   ({meaning})")
+    if explanation is not None:
+        print(explanation.sentence)
     if result.per_layer is not None:
         width = max(len(name) for name in scorer.layer_names)
         for name, value in zip(scorer.layer_names, result.per_layer, strict=True):

@@ -1,4 +1,4 @@
-"""Torch modules with the three graphs of a bundle as their forward passes: extract, compare and map.
+"""Torch modules with the graphs of a bundle as their forward passes: extract, compare, compare with a mask, and map.
 
 Sizes that a graph computes from the size of the image come in as vectors whose lengths are the sizes. So torch's
 exporter knows each size by a symbol of its own. `innersight.export.sizes` computes them in the graph.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
+    from innersight.inference.equivalents import Explanation
     from innersight.metrics.base import FullReferenceMetric
     from innersight.metrics.config import MetricConfig
     from innersight.metrics.factory import Overrides
@@ -245,6 +246,46 @@ class Scorer:
         check_background(background)
         picture = read_picture(image)
         return _reference(SharedSources({self.name: self._backend}), image, picture, background)
+
+    def explain(
+        self,
+        reference: ImageSource,
+        score: float,
+        *,
+        mask: ImageSource | None = None,
+        ignore: Sequence[tuple[int, int, int, int]] = (),
+        crop_border: int = 0,
+        background: Colour = WHITE,
+    ) -> Explanation:
+        """Say what a score means, by the JPEG quality and the blur of the same reference that have this score.
+
+        They are found by bisection over JPEG files (4:2:0) and Gaussian blurs of the reference itself, so its content
+        and its size are accounted for. It takes the time of about fifteen scores.
+
+        Args:
+            reference: The reference image of the score.
+            score: The score of a distorted image, by this scorer.
+            mask: As for `score`.
+            ignore: As for `score`.
+            crop_border: As for `score`.
+            background: The background of transparent pixels, three numbers in [0, 1], sRGB. Default: white.
+
+        Returns:
+            The equivalent JPEG quality and blur.
+
+        Raises:
+            ImageError: If the image cannot be read.
+            ArgumentError: As `score`.
+
+        Example:
+            >>> from PIL import Image
+            >>> Scorer("lite").explain(Image.linear_gradient("L"), 0.0).jpeg_beyond
+            'closer'
+        """
+        from innersight.inference.equivalents import DistortedReference
+
+        region = Region(mask, ignore, crop_border)
+        return DistortedReference(self, reference, region=region, background=background).explain(score)
 
     @property
     def backend(self) -> Backend:
