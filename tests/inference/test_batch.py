@@ -20,7 +20,8 @@ import innersight
 from innersight import Region, create_scorers
 from innersight.errors import ArgumentError, ImageError
 from innersight.inference.batch import score_list
-from innersight.inference.pair_lists import PairList, list_rows, open_list, pair_folders
+from innersight.inference.folders import pair_folders
+from innersight.inference.pair_lists import PairList, list_rows, open_list
 
 Metrics: TypeAlias = Mapping[str, Any]
 

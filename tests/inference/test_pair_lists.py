@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pyarrow
 import pytest
-from PIL import Image
 from pyarrow import parquet
 
 from innersight.errors import ArgumentError
-from innersight.inference.pair_lists import list_rows, open_list, pair_folders
-from innersight.io.images import FORMATS
+from innersight.inference.pair_lists import list_rows, open_list
 
 
 def write(path: Path, text: str) -> Path:
@@ -92,52 +88,6 @@ def test_a_missing_list(tmp_path: Path) -> None:
         open_list(tmp_path / "none.csv")
 
 
-class TestFolders:
-    @pytest.fixture
-    def folders(self, tmp_path: Path) -> tuple[Path, Path]:
-        for folder, names in (("ref", ("a.png", "sub/b.png")), ("dis", ("a.jpg", "sub/b.webp"))):
-            for name in names:
-                (path := tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (2, 2)).save(path)
-        (tmp_path / "dis" / "notes.txt").touch()
-        return tmp_path / "ref", tmp_path / "dis"
-
-    def test_names_pair_without_their_suffix(self, folders: tuple[Path, Path]) -> None:
-        paired = pair_folders(*folders)
-        assert [paired.paths(row) for row in paired.rows()] == [
-            (folders[0] / "a.png", folders[1] / "a.jpg"),
-            (folders[0] / "sub/b.png", folders[1] / "sub/b.webp"),
-        ]
-
-    def test_unmatched_and_ambiguous_names_are_listed_never_guessed(self, folders: tuple[Path, Path]) -> None:
-        Image.new("RGB", (2, 2)).save(folders[0] / "alone.png")
-        Image.new("RGB", (2, 2)).save(folders[1] / "a.png")
-        with pytest.raises(ArgumentError) as error:
-            pair_folders(*folders)
-        assert f"ambiguous in '{folders[1]}': a.jpg, a.png" in str(error.value)
-        assert f"in '{folders[0]}' but not in '{folders[1]}': alone.png" in str(error.value)
-
-    def test_companion_files_of_macos_are_ignored_fault_16(self, folders: tuple[Path, Path]) -> None:
-        for name in ("._a.png", "sub/._b.png", ".DS_Store"):
-            (folders[0] / name).write_bytes(b"\0\5\26\7")
-        assert len(list(pair_folders(*folders).rows())) == 2
-
-    def test_an_image_in_another_format_is_not_left_out_silently_fault_16(self, folders: tuple[Path, Path]) -> None:
-        for folder in folders:
-            (folder / "c.HEIC").touch()
-        with pytest.raises(ArgumentError) as error:
-            pair_folders(*folders)
-        for folder in folders:
-            assert f"not in a supported format ({', '.join(FORMATS)}) in '{folder}': c.HEIC" in str(error.value)
-
-    def test_missing_and_empty_folders(self, tmp_path: Path, folders: tuple[Path, Path]) -> None:
-        with pytest.raises(ArgumentError, match="No such folder"):
-            pair_folders(tmp_path / "none", folders[1])
-        (tmp_path / "empty").mkdir()
-        with pytest.raises(ArgumentError, match="holds no image"):
-            pair_folders(folders[0], tmp_path / "empty")
-
-
 @pytest.mark.parametrize(
     ("name", "row", "said"),
     [
@@ -176,18 +126,6 @@ def test_a_list_in_memory_names_the_row_fault_33() -> None:
     )
     with pytest.raises(ArgumentError, match=r"The list has no rows\. Add at least one pair"):
         list_rows([])
-
-
-@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are Unicode on this system")
-def test_a_file_name_that_is_not_utf_8_is_the_error_of_its_row_fault_20(tmp_path: Path) -> None:
-    for folder in ("ref", "dis"):
-        (tmp_path / folder).mkdir()
-        for name in (b"\xff.png", b"b.png"):
-            (tmp_path / folder / os.fsdecode(name)).touch()
-    good, bad = pair_folders(tmp_path / "ref", tmp_path / "dis").rows()
-    assert good.error is None
-    assert "Row 2: text must be valid UTF-8, but column 'reference' holds" in str(bad.error)
-    assert str(bad.values["reference"]).endswith(r"\udcff.png")
 
 
 def test_a_list_that_changes_is_noticed(tmp_path: Path) -> None:

@@ -114,7 +114,8 @@ def batch(
     used.
     """
     from innersight.inference.batch import score_list
-    from innersight.inference.pair_lists import open_list, pair_folders
+    from innersight.inference.folders import pair_folders
+    from innersight.inference.pair_lists import open_list
     from innersight.inference.scorers import create_scorers
 
     region = options.region(mask, ignore, crop_border)

@@ -76,7 +76,7 @@ def score_list(
     error.
 
     Args:
-        pairs: The list, from `open_list` or `pair_folders`.
+        pairs: The list, from `open_list`, `list_rows` or `pair_folders`.
         metrics: Scorers by name; metrics of `innersight.create_metrics` are taken too. One metric gives the column
             `score`, several give `score_NAME` each.
         out: A .csv, .jsonl or .parquet file. It appears when all rows are finished, with `OUT.run.json`, which holds

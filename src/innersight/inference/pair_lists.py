@@ -1,31 +1,20 @@
-"""Lists of image pairs: the rows of a CSV, JSON Lines or Parquet file, or two folders paired by file name."""
+"""Lists of image pairs: the rows of a CSV, JSON Lines or Parquet file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from innersight.errors import ArgumentError
 from innersight.inference.regions import Region
-from innersight.io.images import FORMATS
 from innersight.io.tables import TableRow, checked_row, read_table
-
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".webp", ".tif", ".tiff"}
-_OTHER_IMAGE_SUFFIXES = {
-    *(".apng", ".arw", ".avif", ".cr2", ".cr3", ".dds", ".dng", ".exr", ".gif", ".hdr", ".heic", ".heif", ".hif"),
-    *(".ico", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".psd", ".qoi"),
-    *(".raw", ".svg", ".tga"),
-}
-"""Suffixes of images in formats that are not read. Other files, such as notes, can lie beside the images."""
 
 MASK_COLUMN = "mask"
 """The column with the path of a mask, see `innersight.inference.regions`. The list need not have it."""
-
-_NAMED = 5  # files that an error names
 
 
 @dataclass(frozen=True)
@@ -178,50 +167,6 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
     return replace(opened, digest=_digest_of_file(path, (reference_column, distorted_column)))
 
 
-def pair_folders(reference_folder: str | Path, distorted_folder: str | Path) -> PairList:
-    """Pair the images of two folders by their relative path without the suffix.
-
-    Files that are not images are ignored, and so are the companion files of macOS, whose names start with `._`.
-
-    Args:
-        reference_folder: The folder of the references.
-        distorted_folder: The folder of the distorted images.
-
-    Returns:
-        A list sorted by name, with the columns `reference` and `distorted`.
-
-    Raises:
-        ArgumentError: If a folder is missing or holds no image, if an image has no partner in the other folder, if two
-            images of one folder have the same name without suffix, or if the format of an image is not supported. No
-            partner is guessed, and no image is left out.
-    """
-    found = [_images_by_name(Path(folder)) for folder in (reference_folder, distorted_folder)]
-    problems = []
-    for folder in (reference_folder, distorted_folder):
-        other_formats = [str(path.relative_to(folder)) for path in _files(Path(folder), _OTHER_IMAGE_SUFFIXES)]
-        if other_formats:
-            problems.append(f"not in a supported format ({', '.join(FORMATS)}) in '{folder}': {_some(other_formats)}")
-    for folder, names in zip((reference_folder, distorted_folder), found, strict=True):
-        doubled = [", ".join(path.name for path in paths) for paths in names.values() if len(paths) > 1]
-        if doubled:
-            problems.append(f"ambiguous in '{folder}': {_some(doubled)}")
-    for (folder, names), (other, others) in zip(
-        ((reference_folder, found[0]), (distorted_folder, found[1])),
-        ((distorted_folder, found[1]), (reference_folder, found[0])),
-        strict=True,
-    ):
-        alone = [str(names[name][0].relative_to(folder)) for name in names if name not in others]
-        if alone:
-            problems.append(f"in '{folder}' but not in '{other}': {_some(alone)}")
-    if problems:
-        raise ArgumentError(
-            f"The folders cannot be paired by name: {'; '.join(problems)}. Pass a list of pairs instead."
-        )
-    return list_rows(
-        {"reference": str(found[0][name][0]), "distorted": str(found[1][name][0])} for name in sorted(found[0])
-    )
-
-
 def list_rows(rows: Iterable[Mapping[str, Any]], folder: Path = Path()) -> PairList:
     """Make a list from rows in memory.
 
@@ -252,27 +197,3 @@ def _digest_of_file(path: Path, columns: tuple[str, str]) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return f"sha256:{digest.hexdigest()}"
-
-
-def _images_by_name(folder: Path) -> dict[str, list[Path]]:
-    if not folder.is_dir():
-        raise ArgumentError(f"No such folder: '{folder}'.")
-    names: dict[str, list[Path]] = {}
-    for path in _files(folder, _IMAGE_SUFFIXES):
-        names.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
-    if not names:
-        raise ArgumentError(f"The folder '{folder}' holds no image ({', '.join(FORMATS)}).")
-    return names
-
-
-def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in suffixes and not path.name.startswith("._") and path.is_file()
-    ]
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -26,7 +26,8 @@ from innersight.io.sixteen_bit import has_16_bit_samples, png_depth, read_16_bit
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
 """The file formats that Pillow opens, as it names them. `innersight.io.file_formats` has the others."""
 
-_ALL_FORMATS = "PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, PGM, PPM, PAM"
+ALL_FORMATS = "PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, PGM, PPM, PAM"
+"""The names of all formats that are read, for messages."""
 
 MAX_PIXELS = 89_478_485
 """Default limit of the number of pixels: Pillow's own. Files above it can be decompression bombs."""
@@ -222,7 +223,7 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
     except PermissionError:
         raise ImageError(f"This user may not read {file.name} (permission denied).") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{file.subject} is not an image in a supported format ({_ALL_FORMATS}).") from None
+        raise ImageError(f"{file.subject} is not an image in a supported format ({ALL_FORMATS}).") from None
     except Image.DecompressionBombError:
         raise ImageError(
             f"{file.subject} has more pixels than Pillow reads. It can be a decompression bomb. Crop the image, or "
