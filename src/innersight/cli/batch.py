@@ -105,6 +105,15 @@ def batch(
             help="Also write the contribution to the score of each layer, and of each term without layers.",
         ),
     ] = False,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            readable=False,
+            help="Also write a summary of the scores to this file: counts, mean, percentiles, worst pairs. Default: "
+            "none.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print no progress and no summary.")] = False,
 ) -> None:
     """Score a list of image pairs, or two folders with the same file names.
@@ -120,6 +129,10 @@ def batch(
 
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
+    if summary is not None:
+        from innersight.inference.summary import check_summary
+
+        check_summary(summary)
     limit = _bytes("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
     kept = None
@@ -162,6 +175,12 @@ def batch(
             file=sys.stderr,
         )
         raise typer.Exit(130) from None
+    if summary is not None:
+        from innersight.inference.summary import pairs_of_output, summarise, write_summary
+
+        columns = listed.reference_column, listed.distorted_column
+        better = {name: scorer.higher_is_better for name, scorer in scorers.items()}
+        write_summary(summary, summarise(pairs_of_output(out, list(scorers), columns), better))
     if not quiet:
         earlier = f" ({outcome.resumed} of them from an earlier run)" if outcome.resumed else ""
         runtimes = ", ".join(dict.fromkeys(scorer.runtime_name for scorer in scorers.values()))
