@@ -111,7 +111,7 @@ def test_the_description_holds_what_decides_a_score(metric: FeatureMetric, folde
     assert record["files"] == {name: digest_of(folder / name) for name in GRAPHS}
     assert record["versions"].keys() == {"innersight", "torch", "timm", "onnx", "onnxscript"}
     assert record["check"]["sizes"] == 3
-    assert record["check"]["largest_difference"].keys() == {"score", "per_layer", "map", "identical"}
+    assert record["check"]["largest_difference"].keys() == {"score", "per_layer", "map", "identical", "masked"}
     assert record["layer_names"] == list(metric.layer_names)
 
 

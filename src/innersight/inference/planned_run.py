@@ -15,7 +15,7 @@ from innersight.inference.extractor import FeatureExtractor, FileFeatures, RowSc
 from innersight.inference.regions import Region
 from innersight.io.images import read_size
 
-_BYTES_PER_PIXEL = 2 * 3 * 4  # of an image while it is read: its floats, and the decoded data
+_BYTES_PER_PIXEL = 2 * (3 + 1) * 4  # of an image while it is read: its floats and those of alpha, and the decoded data
 _EXTRACTION_COPIES = 2  # of features during extraction: those of the network and those that are kept
 _ERROR_BYTES = 1 << 10
 _IN_FLIGHT = 8  # chunks for each worker, so that no worker waits for the planner

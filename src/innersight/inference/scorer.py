@@ -279,7 +279,7 @@ class Scorer:
 
         Example:
             >>> from PIL import Image
-            >>> Scorer("lite").explain(Image.linear_gradient("L"), 0.0).jpeg_beyond
+            >>> Scorer("lite").explain(Image.effect_noise((64, 64), 50), 0.0).jpeg_beyond
             'closer'
         """
         from innersight.inference.equivalents import DistortedReference

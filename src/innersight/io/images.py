@@ -16,10 +16,12 @@ from innersight.errors import ArgumentError, ImageError
 from innersight.io.arrays import Floats, check_array_shape, split_array
 from innersight.io.avif import read_avif
 from innersight.io.colour_profiles import Bytes, to_srgb
+from innersight.io.colour_tags import ColourTags, tags_of_gamma
 from innersight.io.file_formats import find_format
 from innersight.io.image_sources import EncodedImage, ImageSource, capitalised, identify, source_name
 from innersight.io.jpeg_2000 import read_jpeg_2000
 from innersight.io.pictures import WHITE, Colour, Picture, check_background
+from innersight.io.png import SIGNATURE, PngFacts, check_png
 from innersight.io.samples import Decoded
 from innersight.io.sixteen_bit import has_16_bit_samples, png_depth, read_16_bit
 
@@ -106,7 +108,9 @@ def read_picture(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Pictur
     else:
         colour, alpha = split_array(identified)
     # The arrays can be read-only views of the source. 8-bit samples are copied as bytes to save memory.
-    pixels = np.array(colour.transpose(2, 0, 1), order="C")
+    planes = colour.transpose(2, 0, 1)
+    is_own = isinstance(identified, EncodedImage) and planes.flags.c_contiguous and planes.flags.writeable
+    pixels = planes if is_own else np.array(planes, order="C")
     del colour
     return Picture(pixels, None if alpha is None else np.array(alpha.transpose(2, 0, 1), order="C"))
 
@@ -197,9 +201,13 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
         if (other := find_format(file)) is not None:
             _check_pixels(other.size(file), file.name, max_pixels)
             return other.read(file)
+        # The chunks are checked first: Pillow calls a PNG with a wrong checksum no image.
+        facts = check_png(file) if file.head(len(SIGNATURE)) == SIGNATURE else None
         with Image.open(file.pillow_source(), formats=FORMATS) as image:
             _check_pixels((image.height, image.width), file.name, max_pixels)
             _check_count(image, file.name)
+            if facts is not None:
+                return _decode_png(image, file, facts)
             if image.format == "AVIF":
                 return read_avif(image, file)
             if image.format == "JPEG2000":
@@ -208,11 +216,6 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
                 _check_tiff(image, file.name)
             if has_16_bit_samples(image, file):
                 return read_16_bit(image, file)
-            if image.mode == "L" and "transparency" in image.info and (depth := png_depth(image, file)) in (2, 4):
-                # Pillow compares the 2-bit or 4-bit key with samples that it has scaled to 8 bits, and finds no match.
-                raise ImageError(
-                    f"{file.subject} is a {depth}-bit PNG with a transparent grey (tRNS). Save it with 8 bits."
-                )
             return _eight_bit(image, file.name)
     except ImageError:
         raise
@@ -236,6 +239,21 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
         raise ImageError(f"{file.subject} cannot be decoded. It is damaged or truncated: {error}") from error
 
 
+def _decode_png(image: Image.Image, file: EncodedImage, facts: PngFacts) -> Decoded:
+    if not facts.uses_profile:
+        image.info.pop("icc_profile", None)
+    if has_16_bit_samples(image, file):
+        colour, alpha = read_16_bit(image, file, facts.length)
+    else:
+        if image.mode == "L" and "transparency" in image.info and (depth := png_depth(image, file)) in (2, 4):
+            # Pillow compares the 2-bit or 4-bit key with samples that it has scaled to 8 bits, and finds no match.
+            raise ImageError(
+                f"{file.subject} is a {depth}-bit PNG with a transparent grey (tRNS). Save it with 8 bits."
+            )
+        colour, alpha = _eight_bit(image, file.name)
+    return (colour if facts.colours is None else facts.colours.to_srgb(colour)), alpha
+
+
 def _convert(image: Image.Image, max_pixels: int) -> Decoded:
     """Convert an image that Pillow has opened or made: (H, W, 3) colour, and (H, W, 1) alpha or None."""
     name = source_name(image)
@@ -245,14 +263,22 @@ def _convert(image: Image.Image, max_pixels: int) -> Decoded:
     _check_depth(image, name)
     try:
         if image.mode in _SIXTEEN_BIT_MODES:
-            return split_array(np.asarray(ImageOps.exif_transpose(image), dtype=np.uint16))
-        return _eight_bit(image, name)
+            colour, alpha = split_array(np.asarray(ImageOps.exif_transpose(image), dtype=np.uint16))
+        else:
+            colour, alpha = _eight_bit(image, name)
+        tags = None if "icc_profile" in image.info or "srgb" in image.info else _tags_of_info(image, name)
+        return (colour if tags is None else tags.to_srgb(colour)), alpha
     except ImageError:
         raise
     except Exception as error:  # Pillow decodes an opened image here
         raise ImageError(
             f"{capitalised(name)} cannot be decoded. It is damaged, truncated or closed: {error}"
         ) from error
+
+
+def _tags_of_info(image: Image.Image, name: str) -> ColourTags | None:
+    """Return the colours that Pillow found in the chunks of a PNG file. It does not read cICP."""
+    return tags_of_gamma(image.info.get("gamma"), image.info.get("chromaticity"), name)
 
 
 def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> None:

@@ -55,7 +55,11 @@ class Picture:
         floats: Floats = pixels if is_float else np.divide(pixels, np.float32(255), dtype=np.float32)  # type: ignore[assignment]
         if self.alpha is None:
             return floats
-        return self.alpha * floats + (1 - self.alpha) * np.array(background, dtype=np.float32).reshape(3, 1, 1)
+        found = np.empty(floats.shape, dtype=np.float32)
+        for plane, own, level in zip(found, floats, background, strict=True):  # plane by plane, to save memory
+            np.multiply(self.alpha[0], own, out=plane)
+            plane += (1 - self.alpha[0]) * np.float32(level)
+        return found
 
 
 def check_background(background: object) -> None:

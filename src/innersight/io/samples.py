@@ -8,16 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from innersight.errors import ImageError
 from innersight.io.arrays import Floats
 from innersight.io.colour_profiles import Bytes, find_transform, to_srgb
+from innersight.io.colour_tags import tags_of_cicp
 from innersight.io.image_sources import EncodedImage
 
 Decoded: TypeAlias = "tuple[Floats | Bytes, Floats | None]"
 """(H, W, 3) sRGB, 8-bit or float32 in [0, 1]; and (H, W, 1) alpha in [0, 1], or None."""
-
-_SRGB = ((1, 13), (1, 1), (1, 6), (1, 2), (2, 2), (2, 13), (2, 1))
-"""Primaries and transfer of ITU-T H.273 that are read as sRGB; 2 is "unspecified". Browsers show BT.709 as sRGB."""
 
 
 def split_samples(
@@ -54,14 +51,11 @@ def split_samples(
         eight = Image.fromarray(_eight_bits(colour, white).squeeze(2) if colours == 1 else _eight_bits(colour, white))
         if find_transform(eight.mode, profile, file.name) is not None:
             return to_srgb(eight, profile, file.name), _or_none(alpha)
-    elif cicp is not None and cicp not in _SRGB:
-        raise ImageError(
-            f"{file.subject} has the colours {cicp[0]}/{cicp[1]} of ITU-T H.273 (primaries/transfer), which are not "
-            "sRGB. Convert it to sRGB first."
-        )
+    tags = None if profile is not None or cicp is None else tags_of_cicp(*cicp, file.name)
     if colour.dtype != np.uint8 or white != 255:  # 8-bit samples are converted last, to save memory
         colour = colour.astype(np.float32) / np.float32(white)
-    return np.broadcast_to(colour, (*colour.shape[:2], 3)), _or_none(alpha)
+    rgb = np.broadcast_to(colour, (*colour.shape[:2], 3))
+    return (rgb if tags is None else tags.to_srgb(rgb)), _or_none(alpha)
 
 
 def _eight_bits(colour: npt.NDArray[Any], white: int) -> Bytes:

@@ -51,22 +51,33 @@ def oriented(samples: npt.NDArray[Any], image: Image.Image) -> npt.NDArray[Any]:
     return samples[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
 
 
-def read_16_bit(image: Image.Image, file: EncodedImage) -> tuple[Floats | Bytes, Floats | None]:
-    """Read an image that Pillow would reduce to 8 bits: (H, W, 3) colour, and (H, W, 1) alpha or None."""
+def read_16_bit(image: Image.Image, file: EncodedImage, length: int = -1) -> tuple[Floats | Bytes, Floats | None]:
+    """Read an image that Pillow would reduce to 8 bits: (H, W, 3) colour, and (H, W, 1) alpha or None.
+
+    Args:
+        image: The image as Pillow opened it.
+        file: The file.
+        length: Bytes of the file that are read, for PNG. Default: all.
+    """
     profile = image.info.get("icc_profile")
     if image.format == "PNG":
         if "transparency" in image.info:
             raise ImageError(
                 f"{file.subject} is a 16-bit PNG with a transparent colour (tRNS). Save it with an alpha channel."
             )
-        samples = _decode_png(file)
+        samples = _decode_png(file, length)
     else:
         samples = _decode_tiff(file)
     samples = oriented(samples, image)
 
-    values = samples.astype(np.float32) / np.float32(65535)
-    alpha = values[..., -1:] if values.shape[2] in (2, 4) else None
-    colour = values[..., : 3 if values.shape[2] >= 3 else 1]
+    # One plane after the other, so that a large image takes little more memory than its floats.
+    colours, has_alpha = (3 if samples.shape[2] >= 3 else 1), samples.shape[2] in (2, 4)
+    planes = np.empty((colours + has_alpha, *samples.shape[:2]), dtype=np.float32)
+    for index, plane in enumerate(planes):
+        np.divide(samples[..., -1 if index == colours else index], np.float32(65535), out=plane, dtype=np.float32)
+    del samples
+    alpha = planes[colours:].transpose(1, 2, 0) if has_alpha else None
+    colour = planes[:colours].transpose(1, 2, 0)
     if profile is not None:
         # Pillow gives LittleCMS 8 bits. Only a profile that is not sRGB needs it, so sRGB keeps its precision.
         eight = Image.fromarray((colour * 255).round().astype(np.uint8).squeeze(2 if colour.shape[2] == 1 else ()))
@@ -75,11 +86,11 @@ def read_16_bit(image: Image.Image, file: EncodedImage) -> tuple[Floats | Bytes,
     return np.broadcast_to(colour, (*colour.shape[:2], 3)), alpha
 
 
-def _decode_png(file: EncodedImage) -> npt.NDArray[np.uint16]:
+def _decode_png(file: EncodedImage, length: int) -> npt.NDArray[np.uint16]:
     import imagecodecs
 
     with file.open() as stream:
-        samples: npt.NDArray[np.uint16] = imagecodecs.png_decode(stream.read())
+        samples: npt.NDArray[np.uint16] = imagecodecs.png_decode(stream.read(length))
     return samples[..., None] if samples.ndim == 2 else samples
 
 
