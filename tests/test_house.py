@@ -100,11 +100,12 @@ def test_every_module_has_tests_that_mirror_it() -> None:
         "inference/planned_run": "inference/test_planner",
         "inference/scorers": "inference/test_scorer",
         "inference/torch_sources": "inference/test_torch_backend",
+        "io/orientation": "io/test_images",
         "io/pictures": "inference/test_pair_images",
         **dict.fromkeys(
             (
                 f"io/{module}"
-                for module in ("avif", "boxes", "jpeg_2000", "jpeg_xl", "jpeg_xl_header", "netpbm", "samples")
+                for module in ("avif", "boxes", "heif", "jpeg_2000", "jpeg_xl", "jpeg_xl_header", "netpbm", "samples")
             ),
             "io/test_file_formats",
         ),

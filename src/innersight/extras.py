@@ -19,6 +19,8 @@ _EXTRAS = {
     "piq": "baselines",
     "pyarrow": "parquet",
     "openpyxl": "datasets",
+    "pillow_heif": "heif",
+    "av": "video",
 }
 """The extra that installs a module. `pyproject.toml` lists what each extra installs."""
 

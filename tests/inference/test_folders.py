@@ -81,11 +81,11 @@ class TestFolders:
 
     def test_an_image_in_another_format_is_not_left_out_silently_fault_16(self, folders: tuple[Path, Path]) -> None:
         for folder in folders:
-            (folder / "c.HEIC").touch()
+            (folder / "c.PSD").touch()
         with pytest.raises(ArgumentError) as error:
             pair_folders(*folders)
         for folder in folders:
-            assert f"not in a supported format ({ALL_FORMATS}) in '{folder}': c.HEIC" in str(error.value)
+            assert f"not in a supported format ({ALL_FORMATS}) in '{folder}': c.PSD" in str(error.value)
 
     def test_missing_and_empty_folders(self, tmp_path: Path, folders: tuple[Path, Path]) -> None:
         with pytest.raises(ArgumentError, match="No such folder"):

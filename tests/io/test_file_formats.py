@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,12 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from PIL import Image
+from skimage import data
 
+from image_files import write_png16
+from innersight import Scorer
 from innersight.errors import ImageError
 from innersight.io.images import read_image, read_size
 
@@ -59,8 +65,18 @@ def netpbm(values: Samples, bits: int) -> bytes:
     return head.encode() + (values if bits == 8 else values.astype(">u2")).tobytes()
 
 
+def heic(values: Samples, bits: int) -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    height, width, channels = values.shape if values.ndim == 3 else (*values.shape, 1)
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels] + ("" if bits == 8 else ";16")
+    stored = values if bits == 8 else values << (16 - bits)
+    opened = pillow_heif.from_bytes(mode, (width, height), stored.tobytes())
+    opened.save(file := io.BytesIO(), quality=-1, chroma="444", matrix_coefficients=0, bit_depth=bits)
+    return file.getvalue()
+
+
 ENCODERS: dict[str, Callable[[Samples, int], bytes]] = {
-    "AVIF": avif, "JPEG XL": jpeg_xl, "JPEG 2000": jpeg_2000, "PAM": netpbm,
+    "AVIF": avif, "JPEG XL": jpeg_xl, "JPEG 2000": jpeg_2000, "PAM": netpbm, "HEIC": heic,
 }  # fmt: skip
 
 
@@ -68,8 +84,8 @@ ENCODERS: dict[str, Callable[[Samples, int], bytes]] = {
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_lossless_file_has_the_samples_of_the_image_fault_48(encoder: str, channels: int, bits: int) -> None:
-    if encoder == "AVIF" and bits == 16:
-        pytest.skip("AVIF has up to 12 bits")
+    if encoder in ("AVIF", "HEIC") and bits == 16:
+        pytest.skip("AVIF and HEIC have up to 12 bits")
     values = samples(bits, channels)
     found = read_image(ENCODERS[encoder](values, bits))
     np.testing.assert_allclose(found, expected(values, bits), rtol=0, atol=6e-8)
@@ -201,3 +217,74 @@ class TestEncodersOfUsers:
     @staticmethod
     def run(program: str, folder: Path, *arguments: str) -> None:
         subprocess.run([encoder_of_system(program), *arguments], cwd=folder, capture_output=True, check=True)
+
+
+def tiff(values: Samples, bits: int) -> bytes:
+    tifffile.imwrite(file := io.BytesIO(), values, photometric="rgb", compression="zlib")
+    return file.getvalue()
+
+
+def by_pillow(format: str, **options: object) -> Callable[[Samples, int], bytes]:
+    def encode(values: Samples, bits: int) -> bytes:
+        Image.fromarray(values).save(file := io.BytesIO(), format, **options)
+        return file.getvalue()
+
+    return encode
+
+
+LOSSLESS = {
+    8: {**ENCODERS, "TIFF": tiff, "WebP": by_pillow("WEBP", lossless=True), "BMP": by_pillow("BMP")},
+    16: {"JPEG 2000": jpeg_2000, "PAM": netpbm, "TIFF": tiff},
+}
+
+
+@pytest.mark.parametrize(("bits", "name"), [(bits, name) for bits, encoders in LOSSLESS.items() for name in encoders])
+def test_a_lossless_round_trip_scores_exactly_0_against_the_png(bits: int, name: str, tmp_path: Path) -> None:
+    values = np.asarray(data.astronaut()[:96, 100:212])
+    if bits == 16:
+        noise = np.random.default_rng(0).integers(0, 257, values.shape)
+        values = (values.astype(np.uint32) * 256 + noise).clip(0, 65535).astype(np.uint16)
+    write_png16(path := tmp_path / "a.png", values) if bits == 16 else Image.fromarray(values).save(
+        path := tmp_path / "a.png"
+    )
+    found = Scorer("lite").score(path, LOSSLESS[bits][name](values, bits))
+    assert found.score == 0
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.skipif(shutil.which("cjxl") is None, reason="cjxl is not installed")
+def test_a_lossless_jpeg_xl_of_cjxl_scores_exactly_0_against_the_png(bits: int, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 2**bits, (80, 96, 3)).astype(np.uint8 if bits == 8 else np.uint16)
+    path = tmp_path / "a.png"
+    write_png16(path, values) if bits == 16 else Image.fromarray(values).save(path)
+    subprocess.run(["cjxl", path, tmp_path / "a.jxl", "-d", "0"], check=True, capture_output=True)
+    assert Scorer("lite").score(path, tmp_path / "a.jxl").score == 0
+
+
+def test_a_lossless_gif_scores_exactly_0_against_the_png(tmp_path: Path) -> None:
+    palette = Image.fromarray(data.astronaut()[:96, 100:212]).quantize(64)
+    palette.save(tmp_path / "a.png")
+    palette.save(tmp_path / "a.gif")
+    assert Scorer("lite").score(tmp_path / "a.png", tmp_path / "a.gif").score == 0
+
+
+def test_heic_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = heic(samples(8, 3), 8)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(
+        ImageError, match=r"is a HEIC file, which needs pillow-heif\. Run: pip install 'innersight\[heif\]'"
+    ):
+        read_image(content)
+
+
+def test_heic_colours_and_frames() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    first = pillow_heif.from_pillow(Image.fromarray(samples(8, 3)))
+    first.add_from_pillow(Image.fromarray(samples(8, 3, seed=1)))
+    first.save(file := io.BytesIO(), quality=-1, chroma="444", matrix_coefficients=0, primary_index=1)
+    content = file.getvalue()
+    # pillow-heif stores several images with a rounding error.
+    np.testing.assert_allclose(read_image(content), expected(samples(8, 3, seed=1), 8), atol=1.01 / 255)  # main image
+    np.testing.assert_allclose(read_image(content, frame=0), expected(samples(8, 3), 8), atol=1.01 / 255)
+    with pytest.raises(ImageError, match="the file has the frames 0 to 1"):
+        read_image(content, frame=2)

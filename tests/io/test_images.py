@@ -163,15 +163,13 @@ class TestRefused:
     def test_pixels_without_a_defined_range(self, tmp_path: Path) -> None:
         for mode in ("F", "I", "LAB"):
             Image.new(mode, (4, 4)).save(path := tmp_path / f"{mode}.tif")
-            with pytest.raises(
-                ImageError, match=r"(pixels of type|signed or float samples).*8 or 16 unsigned bits per channel"
-            ):
+            with pytest.raises(ImageError, match=r"(samples of type|CIELAB pixels)"):
                 read_image(path)
 
     def test_signed_samples(self, tmp_path: Path) -> None:
         for kind in (np.int8, np.int16):
             tifffile.imwrite(path := tmp_path / "a.tif", np.zeros((4, 4), dtype=kind), photometric="minisblack")
-            with pytest.raises(ImageError, match="signed or float samples"):
+            with pytest.raises(ImageError, match=rf"samples of type {np.dtype(kind)}, which have no defined range"):
                 read_image(path)
 
     @pytest.mark.parametrize("depth", [2, 4])
@@ -198,7 +196,7 @@ class TestRefused:
         with tifffile.TiffFile(path, mode="r+") as file:
             offsets = file.pages[0].tags[273]
             offsets.overwrite([*offsets.value[:3], 0, *offsets.value[4:]])
-        with pytest.raises(ImageError, match="Some of its pixels are not in the file"):
+        with pytest.raises(ImageError, match="some of its pixels are not in the file"):
             read_image(path)
 
     def test_a_decompression_bomb_is_refused_before_it_is_decoded(self, tmp_path: Path) -> None:

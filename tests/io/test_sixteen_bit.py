@@ -58,13 +58,6 @@ def test_what_has_no_one_meaning_is_refused(tmp_path: Path) -> None:
     write_png16(path := tmp_path / "key.png", RGB16, {b"tRNS": struct.pack(">HHH", 1, 2, 3)})
     with pytest.raises(ImageError, match=r"transparent colour \(tRNS\)\. Save it with an alpha channel"):
         read_image(path)
-    tifffile.imwrite(path := tmp_path / "white.tif", RGB16[..., 0], photometric="miniswhite")
-    with pytest.raises(ImageError, match="16-bit TIFF with MINISWHITE pixels"):
-        read_image(path)
-    rgba = np.concatenate((RGB16, RGB16[..., :1]), axis=2)
-    tifffile.imwrite(path := tmp_path / "pre.tif", rgba, photometric="rgb", extrasamples=["assocalpha"])
-    with pytest.raises(ImageError, match="premultiplied alpha"):
-        read_image(path)
 
 
 def test_a_profile_that_is_srgb_keeps_the_precision_and_another_is_applied(tmp_path: Path) -> None:

@@ -162,6 +162,18 @@ def region(mask: Path | None, ignore: Sequence[str] | None, crop_border: int) ->
     return Region(mask, tuple(rectangles), crop_border)
 
 
+Frame = Annotated[
+    int | None,
+    typer.Option(
+        "--frame",
+        metavar="N",
+        min=0,
+        help="Which image of files with several is scored (GIF, PNG, WebP, AVIF, JPEG XL, TIFF); 0 is the first. "
+        "Default: none, for files of one image.",
+    ),
+]
+
+
 def parse_background(text: str | None) -> Colour | None:
     """Read the value of --background.
 

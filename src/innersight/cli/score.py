@@ -42,6 +42,7 @@ def score(
     ignore: options.Ignore = None,
     crop_border: options.CropBorder = 0,
     background: options.Background = None,
+    frame: options.Frame = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", metavar="", help="Print the score and the full configuration as one JSON object."),
@@ -75,6 +76,7 @@ def score(
     The score of a preset is 0 for identical images. Larger differences give higher scores.
     """
     from innersight.inference.scorer import Scorer
+    from innersight.io.image_sources import at_frame
     from innersight.io.images import read_image, read_size
     from innersight.io.pictures import WHITE
 
@@ -85,9 +87,9 @@ def score(
         check_destination(map, (reference, distorted))
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
-    sources = options.image_sources(reference, distorted)
+    sources = [at_frame(source, frame) for source in options.image_sources(reference, distorted)]
     for source in sources:
-        if read_size(source) is None:
+        if frame is not None or read_size(source) is None:
             read_image(source)  # it raises the reason
     scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
     options.disable_tf32()
@@ -127,6 +129,7 @@ def score(
             "distorted": str(distorted),
             "score": result.score,
             "higher_is_better": scorer.higher_is_better,
+            "frame": frame,
             "region": region.describe(),
             "transparent": list(result.transparent),
             "background": None if result.background is None else list(result.background),

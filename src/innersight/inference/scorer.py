@@ -16,7 +16,7 @@ from innersight.inference.pair_images import BLACK, compositions
 from innersight.inference.pair_task import PairScore, PairTask
 from innersight.inference.regions import Region
 from innersight.inference.sources import ImageFeatures, SharedSources
-from innersight.io.image_sources import ImageSource, read_once
+from innersight.io.image_sources import ImageSource, at_frame, read_once
 from innersight.io.images import check_same_size, read_picture
 from innersight.io.pictures import WHITE, Colour, Picture, check_background
 
@@ -131,6 +131,7 @@ class Scorer:
         ignore: Sequence[tuple[int, int, int, int]] = (),
         crop_border: int = 0,
         background: Colour | None = None,
+        frame: int | None = None,
     ) -> PairScore:
         """Score one pair of images.
 
@@ -150,6 +151,7 @@ class Scorer:
             ignore: Rectangles (x, y, width, height) that are not scored, pixels. Default: none.
             crop_border: Number of pixels that are cut off on each side of both images. Default: 0.
             background: The background of transparent pixels, three numbers in [0, 1], sRGB. Default: white and black.
+            frame: Which image of files with several is scored, from 0. Default: None, for files of one image.
 
         Returns:
             The score and what was asked for beside it.
@@ -166,6 +168,7 @@ class Scorer:
         if background is not None:
             check_background(background)
         task = PairTask(backend, per_layer=per_layer, map=map)
+        distorted = at_frame(distorted, frame)
         if isinstance(reference, Reference):
             if not region.is_everything:
                 raise ArgumentError(
@@ -173,7 +176,7 @@ class Scorer:
                     "holds its features: pass the image."
                 )
             return self._score_against(task, reference, distorted, background)
-        reference, distorted = read_once(reference, distorted)
+        reference, distorted = read_once(at_frame(reference, frame), distorted)
         if backend.zero_for_identical and same_bytes(reference, distorted):
             distorted = reference
         first = read_picture(reference)

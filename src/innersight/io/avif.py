@@ -6,8 +6,8 @@ from PIL import Image
 
 from innersight.io.boxes import primary_properties
 from innersight.io.image_sources import EncodedImage
+from innersight.io.orientation import ORIENTATION_TAG, oriented
 from innersight.io.samples import Decoded, split_samples
-from innersight.io.sixteen_bit import oriented
 
 
 def read_avif(image: Image.Image, file: EncodedImage) -> Decoded:
@@ -24,7 +24,11 @@ def read_avif(image: Image.Image, file: EncodedImage) -> Decoded:
 
     data = file.content()
     properties = primary_properties(data)
-    samples = oriented(imagecodecs.avif_decode(data), image)
+    # All frames are decoded: the decoder ends the process if it is given a number.
+    samples = imagecodecs.avif_decode(data)
+    if samples.ndim == 4:
+        samples = samples[file.frame or 0]
+    samples = oriented(samples, image.getexif().get(ORIENTATION_TAG))
     white = 255 if samples.dtype.itemsize == 1 else 2 ** (properties.bits or 16) - 1
     cicp = None if properties.cicp is None else properties.cicp[:2]
     return split_samples(samples, white, file, profile=image.info.get("icc_profile"), cicp=cicp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from innersight.io import jpeg_xl, netpbm
+from innersight.io import heif, jpeg_xl, netpbm, tiff
 from innersight.io.image_sources import EncodedImage
 from innersight.io.samples import Decoded
 
@@ -29,7 +29,9 @@ class FileFormat:
 
 FILE_FORMATS = (
     FileFormat("JPEG XL", jpeg_xl.is_jpeg_xl, jpeg_xl.jpeg_xl_size, jpeg_xl.read_jpeg_xl),
+    FileFormat("HEIC", heif.is_heif, heif.heif_size, heif.read_heif),
     FileFormat("Netpbm", netpbm.is_netpbm, netpbm.netpbm_size, netpbm.read_netpbm),
+    FileFormat("TIFF", tiff.is_tiff, tiff.tiff_size, tiff.read_tiff),
 )
 """The formats. To add one is to add its module and its line here."""
 

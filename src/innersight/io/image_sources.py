@@ -7,7 +7,7 @@ import os
 import select
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeAlias
 
@@ -38,16 +38,36 @@ class EncodedImage:
         name: What a message calls it, such as `'a.png'` or `the bytes object`.
         path: The path of the file, or None if the file is in memory.
         data: The content of the file, or None if the file is on disk.
+        frame: Which of several images is read, from 0; None for the only one.
     """
 
     name: str
     path: Path | None
     data: bytes | None
+    frame: int | None = None
 
     @property
     def subject(self) -> str:
         """The name at the start of a sentence."""
         return capitalised(self.name)
+
+    def check_count(self, count: int) -> None:
+        """Check that the file has one image, or the frame that is read.
+
+        Args:
+            count: The number of images of the file.
+
+        Raises:
+            ImageError: If it has several and no frame is chosen, or it has no such frame.
+        """
+        if self.frame is None and count > 1:
+            raise ImageError(
+                f"{self.subject} has {count} images, but a score needs one. Choose one by its number: `--frame 0`, or "
+                "`frame=0` in Python, is the first."
+            )
+        if self.frame is not None and self.frame >= count:
+            last = "only the frame 0" if count == 1 else f"the frames 0 to {count - 1}"
+            raise ImageError(f"{self.subject} cannot be read: the file has {last}.")
 
     def pillow_source(self) -> Path | BinaryIO:
         """Return what Pillow opens. It maps the pixels of some files into memory, but only if it gets their path."""
@@ -57,6 +77,10 @@ class EncodedImage:
         """Return the first bytes."""
         with self.open() as stream:
             return stream.read(size)
+
+    def size(self) -> int:
+        """Return the number of bytes."""
+        return len(self.data or b"") if self.path is None else self.path.stat().st_size
 
     def content(self) -> bytes:
         """Return all bytes."""
@@ -151,6 +175,32 @@ def _identify_path(text: str) -> EncodedImage:
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
         raise ImageError(f"{name} is a device or a socket, not a file. Pass the path of an image file.")
     return EncodedImage(name, path, None)
+
+
+def at_frame(source: ImageSource, frame: int | None) -> ImageSource:
+    """Choose one of several images of a file.
+
+    Args:
+        source: Anything that `read_image` takes.
+        frame: The number of the image, from 0. Default of `read_image`: None, for a file of one image.
+
+    Returns:
+        The image to read; the source itself if `frame` is None.
+
+    Raises:
+        ArgumentError: If `frame` is not an integer from 0, or `source` is no file, no bytes and no file object.
+        ImageError: As `identify`.
+    """
+    if frame is None:
+        return source
+    if not isinstance(frame, int) or isinstance(frame, bool) or frame < 0:
+        raise ArgumentError(f"Argument `frame` must be an integer from 0 (the first image), but got {frame!r}.")
+    found = identify(source)
+    if not isinstance(found, EncodedImage):
+        raise ArgumentError(
+            f"Argument `frame` needs an image file, but got {source_name(source)}. Choose the frame of it first."
+        )
+    return replace(found, name=f"frame {frame} of {found.name}", frame=frame)
 
 
 def read_once(reference: ImageSource, distorted: ImageSource) -> tuple[ImageSource, ImageSource]:

@@ -17,18 +17,19 @@ from innersight.io.arrays import Floats, check_array_shape, split_array
 from innersight.io.avif import read_avif
 from innersight.io.colour_profiles import Bytes, to_srgb
 from innersight.io.colour_tags import ColourTags, tags_of_gamma
+from innersight.io.completeness import check_complete
 from innersight.io.file_formats import find_format
-from innersight.io.image_sources import EncodedImage, ImageSource, capitalised, identify, source_name
+from innersight.io.image_sources import EncodedImage, ImageSource, at_frame, capitalised, identify, source_name
 from innersight.io.jpeg_2000 import read_jpeg_2000
 from innersight.io.pictures import WHITE, Colour, Picture, check_background
 from innersight.io.png import SIGNATURE, PngFacts, check_png
 from innersight.io.samples import Decoded
-from innersight.io.sixteen_bit import has_16_bit_samples, png_depth, read_16_bit
+from innersight.io.sixteen_bit import png_depth, read_16_bit_png
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "JPEG2000")
 """The file formats that Pillow opens, as it names them. `innersight.io.file_formats` has the others."""
 
-ALL_FORMATS = "PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, PGM, PPM, PAM"
+ALL_FORMATS = "PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, HEIC, PBM, PGM, PPM, PAM"
 """The names of all formats that are read, for messages."""
 
 MAX_PIXELS = 89_478_485
@@ -36,7 +37,6 @@ MAX_PIXELS = 89_478_485
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
-_STRIP_OFFSETS, _TILE_OFFSETS, _SAMPLE_FORMAT = 273, 324, 339  # TIFF tags
 
 
 def read_image(
@@ -44,13 +44,14 @@ def read_image(
     *,
     background: Colour = WHITE,
     max_pixels: int = MAX_PIXELS,
+    frame: int | None = None,
 ) -> Floats:
     r"""Read an image as sRGB, from a file, from memory, or from an object of Pillow or numpy.
 
-    Files are PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, PGM, PPM or PAM. A pipe is read once. The
-    EXIF or TIFF orientation is applied. An embedded ICC profile is converted to sRGB. Grey images and palettes get
-    three channels. Samples of 10 to 16 bits keep their precision. Transparent pixels are composited on `background`, in
-    encoded (not linear) values as browsers do:
+    Files are PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, PBM, PGM, PPM, PAM, or HEIC with the extra
+    `heif`. A pipe is read once. The EXIF or TIFF orientation is applied. An embedded ICC profile is converted to sRGB.
+    Grey images and palettes get three channels. Samples of 10 to 16 bits keep their precision. Transparent pixels are
+    composited on `background`, in encoded (not linear) values as browsers do:
     :math:`\alpha c + (1 - \alpha) b`.
 
     Args:
@@ -60,13 +61,15 @@ def read_image(
         background: Colour behind transparent pixels: three numbers in [0, 1], sRGB. Default: white.
         max_pixels: Largest allowed number of pixels of a file or a PIL image, an integer from 1. A larger file is
             refused before it is decoded. Default: `MAX_PIXELS`.
+        frame: Which image of a file with several is read (GIF, PNG, WebP, AVIF, JPEG XL, TIFF), from 0. Default: None,
+            for a file of one image.
 
     Returns:
         float32 array of shape (3, H, W) in [0, 1], C-contiguous. It shares no memory with `source`.
 
     Raises:
-        ImageError: If the file is missing, empty, truncated, not an image, of another format, an animation, too
-            large, or of a pixel type without a defined range (32-bit integers, floats, LAB).
+        ImageError: If the file is missing, empty, truncated, not an image, of another format, of several images
+            without `frame`, too large, or of a pixel type without a defined range (32-bit integers, floats, LAB).
         ArgumentError: If `source` is something else, an array has another shape, dtype or range, `background` is not
             three numbers in [0, 1], or `max_pixels` is not an integer from 1.
 
@@ -79,7 +82,7 @@ def read_image(
         True
     """
     check_background(background)
-    return read_picture(source, max_pixels=max_pixels).on(background)
+    return read_picture(at_frame(source, frame), max_pixels=max_pixels).on(background)
 
 
 def read_picture(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -205,17 +208,16 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
         facts = check_png(file) if file.head(len(SIGNATURE)) == SIGNATURE else None
         with Image.open(file.pillow_source(), formats=FORMATS) as image:
             _check_pixels((image.height, image.width), file.name, max_pixels)
-            _check_count(image, file.name)
+            _choose_frame(image, file)
+            if file.frame is not None:  # AVIF needs all frames to read one
+                _check_pixels((image.height * getattr(image, "n_frames", 1), image.width), file.name, max_pixels)
+            check_complete(file, image.format)
             if facts is not None:
                 return _decode_png(image, file, facts)
             if image.format == "AVIF":
                 return read_avif(image, file)
             if image.format == "JPEG2000":
                 return read_jpeg_2000(file)
-            if image.format == "TIFF":
-                _check_tiff(image, file.name)
-            if has_16_bit_samples(image, file):
-                return read_16_bit(image, file)
             return _eight_bit(image, file.name)
     except ImageError:
         raise
@@ -242,10 +244,13 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
 def _decode_png(image: Image.Image, file: EncodedImage, facts: PngFacts) -> Decoded:
     if not facts.uses_profile:
         image.info.pop("icc_profile", None)
-    if has_16_bit_samples(image, file):
-        colour, alpha = read_16_bit(image, file, facts.length)
+    depth = png_depth(file)
+    if depth == 16 and file.frame:
+        raise ImageError(f"{file.subject} is a frame of a PNG with 16 bits, of which only the frame 0 is read.")
+    if depth == 16:
+        colour, alpha = read_16_bit_png(image, file, facts.length)
     else:
-        if image.mode == "L" and "transparency" in image.info and (depth := png_depth(image, file)) in (2, 4):
+        if image.mode == "L" and "transparency" in image.info and depth in (2, 4):
             # Pillow compares the 2-bit or 4-bit key with samples that it has scaled to 8 bits, and finds no match.
             raise ImageError(
                 f"{file.subject} is a {depth}-bit PNG with a transparent grey (tRNS). Save it with 8 bits."
@@ -291,11 +296,12 @@ def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> None:
         )
 
 
-def _check_count(image: Image.Image, name: str) -> None:
-    frames = getattr(image, "n_frames", 1)
+def _choose_frame(image: Image.Image, file: EncodedImage) -> None:
     # In the multi-picture JPEG (MPO) of a camera the photograph is the first image. Previews and gain maps follow it.
-    if frames > 1 and image.format != "MPO":
-        raise ImageError(f"{capitalised(name)} has {frames} images, but a score needs one. Extract one frame or page.")
+    if image.format != "MPO" or file.frame is not None:
+        file.check_count(getattr(image, "n_frames", 1))
+    if file.frame:
+        image.seek(file.frame)
 
 
 def _check_depth(image: Image.Image, name: str) -> None:
@@ -307,14 +313,6 @@ def _check_depth(image: Image.Image, name: str) -> None:
             f"{capitalised(name)} is a file with 16 bits per sample, which Pillow cuts to 8. Pass the path or the "
             "bytes of the file, which keep their precision."
         )
-
-
-def _check_tiff(image: Image.Image, name: str) -> None:
-    tags = image.tag_v2  # type: ignore[attr-defined]
-    if not set(tags.get(_SAMPLE_FORMAT, (1,))) <= {1, 4} and image.mode != "F":  # 1: unsigned, 4: undefined
-        raise _undefined_range(name, "signed or float samples")
-    if 0 in (*tags.get(_STRIP_OFFSETS, ()), *tags.get(_TILE_OFFSETS, ())):
-        raise ImageError(f"{capitalised(name)} is damaged. Some of its pixels are not in the file.")
 
 
 def _undefined_range(name: str, what: str) -> ImageError:

@@ -27,8 +27,8 @@ def read_jpeg_xl(file: EncodedImage) -> Decoded:
     """Read a JPEG XL file with all its bits. The decoder applies the orientation.
 
     Raises:
-        ImageError: If the file is an animation, has float samples, premultiplied alpha or an ICC profile, or colours
-            that cannot be converted to sRGB.
+        ImageError: If the file is an animation and no frame is chosen, or has float samples, premultiplied alpha, an
+            ICC profile, or colours that cannot be converted to sRGB.
         ValueError: If the header is damaged.
     """
     import imagecodecs
@@ -37,12 +37,19 @@ def read_jpeg_xl(file: EncodedImage) -> Decoded:
     header = read_header(data)
     _check(header, file)
     samples = imagecodecs.jpegxl_decode(data)
+    # All frames are decoded: the decoder gives no error for a number beyond the last.
+    file.check_count(len(samples) if samples.ndim == 4 else 1)
+    if samples.ndim == 4:
+        samples = samples[file.frame]
     return split_samples(samples, 2**header.bits - 1, file, cicp=header.cicp)
 
 
 def _check(header: JpegXlHeader, file: EncodedImage) -> None:
-    if header.animated:
-        raise ImageError(f"{file.subject} is an animation, but a score needs one image. Extract one frame.")
+    if header.animated and file.frame is None:
+        raise ImageError(
+            f"{file.subject} is an animation, but a score needs one image. Choose one by its number: `--frame 0`, or "
+            "`frame=0` in Python, is the first."
+        )
     if header.is_float or header.bits > 16:
         what = "float samples" if header.is_float else f"{header.bits} bits per sample"
         raise ImageError(f"{file.subject} has {what}, which are not read. Save it with 8 to 16 unsigned bits.")

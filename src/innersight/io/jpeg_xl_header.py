@@ -100,7 +100,7 @@ def _header(bits: _Bits) -> JpegXlHeader:
         if bits.flag():
             _skip_preview(bits)
         if animated := bits.flag():
-            return JpegXlHeader(height, width, depth, is_float, animated, premultiplied, has_profile=False, cicp=None)
+            _skip_animation(bits)
     is_float, depth = _depth(bits)
     bits.flag()  # whether 16-bit buffers suffice
     for _ in range(bits.choice(((0, 0), (0, 1), (4, 2), (12, 1)))):
@@ -131,6 +131,13 @@ def _width(bits: _Bits, height: int, choices: tuple[tuple[int, int], ...]) -> in
 def _skip_preview(bits: _Bits) -> None:
     choices = _PREVIEW_EIGHTHS if bits.flag() else _PREVIEW
     _width(bits, bits.choice(choices), choices)
+
+
+def _skip_animation(bits: _Bits) -> None:
+    bits.choice(((0, 100), (0, 1000), (10, 1), (30, 1)))  # ticks per second: numerator
+    bits.choice(((0, 1), (0, 1001), (8, 1), (10, 1)))  # denominator
+    bits.choice(((0, 0), (3, 0), (16, 0), (32, 0)))  # loops
+    bits.flag()  # whether frames have time codes
 
 
 def _depth(bits: _Bits) -> tuple[bool, int]:

@@ -38,6 +38,7 @@ def read_netpbm(file: EncodedImage) -> Decoded:
     with file.open() as stream, netpbmfile.NetpbmFile(stream) as opened:
         if opened.frames > 1:
             raise ImageError(f"{file.subject} has several images, but a score needs one. Extract one image.")
+        file.check_count(1)
         samples: Any = opened.asarray()
         white = int(opened.maxval)
     if samples.ndim == 3 and samples.shape[2] > 4:

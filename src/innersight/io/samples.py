@@ -58,6 +58,16 @@ def split_samples(
     return (rgb if tags is None else tags.to_srgb(rgb)), _or_none(alpha)
 
 
+def divide_by_alpha(decoded: Decoded) -> Decoded:
+    """Return the colours of an image whose samples are multiplied by its alpha. Fully transparent pixels are black."""
+    colour, alpha = decoded
+    if alpha is None:
+        return decoded
+    floats = colour.astype(np.float32) / np.float32(255) if colour.dtype == np.uint8 else colour
+    plain = np.divide(floats, alpha, out=np.zeros(floats.shape, dtype=np.float32), where=alpha > 0)
+    return np.minimum(plain, np.float32(1)), alpha
+
+
 def _eight_bits(colour: npt.NDArray[Any], white: int) -> Bytes:
     if colour.dtype == np.uint8 and white == 255:
         return np.ascontiguousarray(colour)
