@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from innersight.inference.scorer import Reference, Scorer
     from innersight.inference.scorers import create_scorers, score
     from innersight.io.images import read_image
+    from innersight.io.video import Video
     from innersight.metrics.base import FullReferenceMetric
     from innersight.metrics.config import MetricConfig
     from innersight.metrics.factory import create_metric, create_metrics
@@ -46,6 +47,7 @@ _HOMES = {
     "Reference": "innersight.inference.scorer",
     "Scorer": "innersight.inference.scorer",
     "ThumbnailDistance": "innersight.metrics.terms.thumbnail",
+    "Video": "innersight.io.video",
     "View": "innersight.metrics.view",
     "WeightsError": "innersight.errors",
     "create_metric": "innersight.metrics.factory",
@@ -74,6 +76,7 @@ __all__ = [  # noqa: RUF022 - what a user needs first comes first
     "Reference",
     "Region",
     "ThumbnailDistance",
+    "Video",
     "View",
     "WeightsError",
     "create_metrics",

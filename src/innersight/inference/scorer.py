@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -289,6 +289,44 @@ class Scorer:
 
         region = Region(mask, ignore, crop_border)
         return DistortedReference(self, reference, region=region, background=background).explain(score)
+
+    def score_frames(
+        self,
+        reference: Iterable[ImageSource],
+        distorted: Iterable[ImageSource],
+        *,
+        mask: ImageSource | None = None,
+        ignore: Sequence[tuple[int, int, int, int]] = (),
+        crop_border: int = 0,
+    ) -> Iterator[float]:
+        """Score the frames of two videos, one after the other. Only two frames are in memory at a time.
+
+        Args:
+            reference: The frames of the reference: an array (T, H, W, 3), or an iterable of images as `score` takes.
+            distorted: The frames of the distorted video, as many and of the same size.
+            mask: As for `score`, for all frames.
+            ignore: As for `score`.
+            crop_border: As for `score`.
+
+        Returns:
+            The scores, in the order of the frames. Each is computed when it is asked for.
+
+        Raises:
+            ImageError: If the numbers of frames differ, or as `score`.
+            ArgumentError: If an argument is not iterable, or as `score`.
+
+        Example:
+            >>> import numpy as np
+            >>> video = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+            >>> list(Scorer("lite").score_frames(video, video))
+            [0.0, 0.0, 0.0]
+        """
+        from innersight.inference.frames import score_frames
+
+        def score(one: ImageSource, other: ImageSource) -> float:
+            return self.score(one, other, mask=mask, ignore=ignore, crop_border=crop_border).score
+
+        return score_frames(score, reference, distorted)
 
     @property
     def backend(self) -> Backend:
