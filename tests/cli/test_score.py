@@ -31,7 +31,8 @@ def test_the_score_is_printed_with_its_direction_and_the_citation(run: Run, file
     result = run("score", "ref.png", "dis.jpg", "--per-layer")
     assert result.returncode == 0
     assert result.stderr == ""
-    first, *layers, citation = result.stdout.splitlines()
+    first, meaning, *layers, citation = result.stdout.splitlines()
+    assert re.fullmatch(r"Photographs of this size have this score at JPEG quality \d+ to \d+\.", meaning)
     assert float(first.split()[0]) > 0.01
     assert first.endswith("(0 = identical, lower is more similar)")
     assert [line.split("  ")[1] for line in layers] == list(innersight.create_metric("lite").layer_names)
@@ -42,7 +43,7 @@ def test_json_is_one_object_with_the_whole_configuration(run: Run, files: Path) 
     result = run("score", "ref.png", "dis.jpg", "--json", "--per-layer", "--map", "map.png")
     assert result.returncode == 0
     record = json.loads(result.stdout)
-    pair = {"reference", "distorted", "region", "transparent", "background"}
+    pair = {"reference", "distorted", "frame", "region", "transparent", "background"}
     assert set(record) == pair | {"score", "higher_is_better", "metric", "per_layer"}
     assert (record["reference"], record["distorted"]) == ("ref.png", "dis.jpg")
     assert record["higher_is_better"] is False
@@ -55,6 +56,24 @@ def test_json_is_one_object_with_the_whole_configuration(run: Run, files: Path) 
     heatmap = Image.open(files / "map.png")
     assert heatmap.size == (451, 300)
     assert np.asarray(heatmap.convert("L")).std() > 5
+
+
+def test_no_sentence_where_nothing_is_known(run_here: Run, files: Path) -> None:
+    for options in (("--ignore", "0,0,9,9"), ("--metric", "psnr"), ("--set", "scale=linear")):
+        assert "Photographs" not in run_here("score", "ref.png", "dis.jpg", *options).stdout
+    assert "Photographs" not in run_here("score", "ref.png", "ref.png").stdout
+
+
+def test_a_frame_is_chosen(run_here: Run, files: Path) -> None:
+    pictures = [Image.open(files / name).convert("RGB") for name in ("ref.png", "dis.jpg")]
+    for name, shown in (("a.png", pictures), ("b.png", pictures[:1] * 2)):
+        shown[0].save(files / name, save_all=True, append_images=shown[1:])
+    fails(run_here("score", "a.png", "b.png"), "has 2 images, but a score needs one", "--frame 0")
+    assert run_here("score", "a.png", "b.png", "--frame", "0").stdout.startswith("0.000000")
+    record = json.loads(run_here("score", "a.png", "b.png", "--frame", "1", "--json", "--map", "map.png").stdout)
+    assert record["frame"] == 1
+    assert record["score"] > 1
+    fails(run_here("score", "a.png", "b.png", "--frame", "2"), "the file has the frames 0 to 1")
 
 
 def test_identical_files_score_zero(run_here: Run, files: Path) -> None:

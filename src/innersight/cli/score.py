@@ -73,7 +73,8 @@ def score(
 ) -> None:
     """Score one pair of images.
 
-    The score of a preset is 0 for identical images. Larger differences give higher scores.
+    The score of a preset is 0 for identical images. Larger differences give higher scores. The second line says which
+    JPEG quality has this score on photographs of this size, where this is known; --explain finds it for this image.
     """
     from innersight.inference.scorer import Scorer
     from innersight.io.image_sources import at_frame
@@ -147,6 +148,11 @@ def score(
     print(f"{result.score:.6f}   ({meaning})")
     if explanation is not None:
         print(explanation.sentence)
+    elif result.score > 0 and region.is_everything and (size := read_size(sources[0])) is not None:
+        from innersight.inference.anchors import find_anchors
+
+        if (anchors := find_anchors(scorer.describe(), size)) is not None:
+            print(anchors.sentence(result.score))
     if result.per_layer is not None:
         width = max(len(name) for name in scorer.layer_names)
         for name, value in zip(scorer.layer_names, result.per_layer, strict=True):
