@@ -27,7 +27,7 @@ def test_the_first_two_commands_of_the_readme_are_targets_of_the_makefile() -> N
 
 
 def test_every_linked_file_exists() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / link).is_file(), f"{page.name}: {link}"
 
@@ -85,7 +85,7 @@ def test_every_page_gives_the_numbers_of_results_md() -> None:
 def sections() -> list[tuple[str, str]]:
     """Return each section of the README and of the documents, with the name of its page and its heading."""
     found = []
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for section in re.split(r"^## ", page.read_text(), flags=re.MULTILINE):
             found.append((f"{page.name}: {section.splitlines()[0]}", section))
     return found

@@ -70,3 +70,16 @@ def test_sentences_beyond_the_table() -> None:
     assert anchors.sentence(2.9) == "Photographs of this size have a higher score at JPEG quality 100."
     assert anchors.sentence(11.1) == "Photographs of this size have a lower score at JPEG quality 1."
     assert anchors.sentence(3.0) == "Photographs of this size have this score at JPEG quality 100."
+
+
+def test_invisible_changes_have_scores_up_to_about_3_fault_51(scorer: Scorer) -> None:
+    """docs/scores.md states these bounds."""
+    fine = data.astronaut().reshape(256, 2, 256, 2, 3).mean((1, 3)) / 255  # means of four samples
+    eight = (255 * fine).round().astype(np.uint8)
+    assert 1.5 < scorer(fine, eight) < 3.1
+    assert 1 < scorer(eight, np.where(eight < 255, eight + 1, 255).astype(np.uint8)) < 3
+    grey = [np.full((256, 256), level, dtype=np.uint8) for level in (128, 129)]
+    assert 1 < scorer(*grey) < 2.5
+    anchors = find_anchors(scorer.describe(), (512, 768))
+    assert anchors is not None
+    assert 2.8 < anchors.lowest[-1] <= anchors.highest[-1] < 3.5
