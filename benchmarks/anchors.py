@@ -21,7 +21,8 @@ from innersight.inference import anchors
 from innersight.inference.equivalents import DistortedReference
 
 QUALITIES = (1, 2, 5, *range(10, 100, 5), 98, 99, 100)
-SIZES = (128, 192, 256, 384, 512)
+SIZES = (128, 160, 192, 224, 256, 272, 288, 320, 352, 384, 448, 512)
+SHOWN_SIZES = (128, 192, 256, 384, 512)
 SHOWN = (100, 95, 90, 80, 70, 60, 50, 40, 30, 20, 10, 5)
 
 
@@ -81,16 +82,17 @@ def main() -> None:
     options = parser.parse_args()
     scorer = innersight.Scorer(options.metric, weights=options.weights)
     photographs = [Image.open(path).convert("RGB") for path in options.photographs]
-    sizes = {short: measure(scorer, photographs, short) for short in SIZES}
+    measured = SIZES if options.write else SHOWN_SIZES
+    sizes = {short: measure(scorer, photographs, short) for short in measured}
 
     print(f"{scorer.citation}\n{len(photographs)} photographs\n")
-    print("| JPEG quality | " + " | ".join(f"short side {short}" for short in SIZES) + " |")
-    print("|---|" + "---|" * len(SIZES))
+    print("| JPEG quality | " + " | ".join(f"short side {short}" for short in SHOWN_SIZES) + " |")
+    print("|---|" + "---|" * len(SHOWN_SIZES))
     for quality in SHOWN:
         place = QUALITIES.index(quality)
         cells = (
             f"{found['median'][place]:.2f} ({found['lowest'][place]:.2f} to {found['highest'][place]:.2f})"
-            for found in sizes.values()
+            for found in (sizes[short] for short in SHOWN_SIZES)
         )
         print(f"| {quality} | " + " | ".join(cells) + " |")
     print()

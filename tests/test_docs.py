@@ -32,6 +32,10 @@ def test_every_linked_file_exists() -> None:
             assert (page.parent / link).is_file(), f"{page.name}: {link}"
 
 
+def test_the_readme_says_that_a_forked_process_can_hang_fault_52() -> None:
+    assert "A process that is forked after a score can hang" in README
+
+
 def test_every_preset_is_in_the_readme() -> None:
     for name in PRESETS:
         assert f"| `{name}` |" in README

@@ -24,7 +24,22 @@ def qualities(sentence: str) -> list[int]:
 
 
 @pytest.mark.parametrize("quality", [95, 75, 50, 25, 10])
-@pytest.mark.parametrize(("photograph", "short"), [(data.astronaut, 512), (data.coffee, 384), (data.chelsea, 256)])
+@pytest.mark.parametrize(
+    ("photograph", "short"),
+    [
+        (data.astronaut, 512),
+        (data.astronaut, 430),
+        (data.coffee, 400),
+        (data.coffee, 370),
+        (data.coffee, 330),
+        (data.chelsea, 300),
+        (data.chelsea, 280),
+        (data.chelsea, 262),
+        (data.coffee, 256),
+        (data.chelsea, 210),
+        (data.astronaut, 140),
+    ],
+)
 def test_the_quality_of_photographs_that_are_not_in_the_table_is_near(
     scorer: Scorer, photograph: object, short: int, quality: int
 ) -> None:

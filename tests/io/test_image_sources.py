@@ -50,7 +50,7 @@ def write_deep_files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def test_bytes_and_file_objects_give_what_the_path_gives(tmp_path: Path) -> None:
+def test_bytes_and_file_objects_give_what_the_path_gives_fault_47(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for path in (*write_deep_files(tmp_path / "deep"), *write_files(tmp_path)):
         if path.is_dir():
@@ -61,7 +61,7 @@ def test_bytes_and_file_objects_give_what_the_path_gives(tmp_path: Path) -> None
                 np.testing.assert_array_equal(read(source), expected, err_msg=f"{path.name}, {type(source).__name__}")
 
 
-def test_an_opened_pil_image_gives_what_the_file_gives(tmp_path: Path) -> None:
+def test_an_opened_pil_image_gives_what_the_file_gives_fault_47(tmp_path: Path) -> None:
     for path in write_files(tmp_path):
         with Image.open(path) as image:
             np.testing.assert_array_equal(read(image), read(path), err_msg=path.name)

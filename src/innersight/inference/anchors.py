@@ -58,7 +58,8 @@ def find_anchors(description: Mapping[str, Any], size: tuple[int, int]) -> Ancho
 
     Args:
         description: What `Scorer.describe` returns.
-        size: (height, width), pixels. The shorter side counts; the nearest size of the table is taken.
+        size: (height, width), pixels. The shorter side counts. Between two sizes of the table, scores are
+            interpolated.
 
     Returns:
         The anchors; None if there are none for exactly this configuration and these weights, or for this size.
@@ -78,8 +79,12 @@ def find_anchors(description: Mapping[str, Any], size: tuple[int, int]) -> Ancho
     short = min(size)
     if not _SMALLEST * sizes[0] <= short <= _LARGEST * sizes[-1]:
         return None
-    nearest = found["sizes"][str(min(sizes, key=lambda each: abs(np.log(each / short))))]
-    return Anchors(found["qualities"], nearest["lowest"], nearest["highest"])
+    curves = {name: np.array([found["sizes"][str(each)][name] for each in sizes]).T for name in ("lowest", "highest")}
+    between = {
+        name: [float(np.interp(np.log(short), np.log(sizes), scores)) for scores in curve]
+        for name, curve in curves.items()
+    }
+    return Anchors(found["qualities"], between["lowest"], between["highest"])
 
 
 def configuration_digest(description: Mapping[str, Any]) -> str:
