@@ -81,6 +81,9 @@ def test_one_pair(run: Run, project: Path) -> None:
         (("none.toml",), "'none.toml' cannot be read"),
         (("--reference-dir", "golden", "--distorted-dir", "none", "--max", "3"), "No such folder: 'none'"),
         (("--calibrate", "golden"), "at least two folders of runs"),
+        (("--calibrate", "golden", "--max", "5"), "does not go with --max"),
+        (("--calibrate", "golden", "--ignore", "0,0,9,9"), "does not go with --ignore"),
+        (("--calibrate", "golden", "--summary", "s.json"), "does not go with --summary"),
     ],
 )
 def test_a_gate_that_cannot_run_is_one_line_and_status_2(

@@ -104,3 +104,9 @@ def test_the_nearest_of_falling_distances_is_found(distances: list[float], wante
 def test_the_blurs_fall_from_32_to_a_tenth_of_a_pixel() -> None:
     assert (SIGMAS[0], SIGMAS[-1], len(SIGMAS)) == (32, 0.1, 127)
     assert (np.diff(SIGMAS) < 0).all()
+
+
+def test_a_score_of_0_is_closer_than_every_jpeg_and_blur() -> None:
+    found = Scorer("lite").explain(data.chelsea(), 0.0)
+    assert (found.jpeg_equivalent, found.blur_equivalent) == (None, None)
+    assert (found.jpeg_beyond, found.blur_beyond) == ("closer", "closer")

@@ -56,7 +56,10 @@ FILES = {
 @pytest.mark.parametrize("kind", FILES)
 class TestFile:
     def test_needs_the_number_of_a_frame(self, kind: str) -> None:
-        with pytest.raises(ImageError, match=r"(3 images|an animation), but a score needs one.*`--frame 0`"):
+        with pytest.raises(
+            ImageError,
+            match=r"(3 images|an animation), but a score needs one.*Choose one, from 0: `innersight score --frame 0`",
+        ):
             read_image(FILES[kind][0]())
 
     def test_each_frame(self, kind: str) -> None:

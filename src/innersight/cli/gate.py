@@ -31,11 +31,20 @@ def gate(
     ] = None,
     distorted_dir: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", readable=False, help="Folder of images to check; names pair as in `batch`."),
+        typer.Option(
+            metavar="DIR",
+            readable=False,
+            help="Folder of images to check; files are paired by name without the suffix.",
+        ),
     ] = None,
     max_: Annotated[
         float | None,
-        typer.Option("--max", metavar="SCORE", help="Highest score that passes. Default: no such limit."),
+        typer.Option(
+            "--max",
+            metavar="SCORE",
+            help="Highest score that passes, for metrics of which a lower score is more similar. Default: no such "
+            "limit.",
+        ),
     ] = None,
     min_: Annotated[
         float | None,
@@ -126,6 +135,16 @@ def gate(
     if calibrate is not None:
         from innersight.gate.calibrate import calibrate as propose
 
+        given = {
+            "--max": max_, "--min": min_, "--max-map": max_map, "--jpeg-equivalent": jpeg_equivalent, "--mask": mask,
+            "--ignore": ignore, "--crop-border": crop_border or None, "--background": background,
+            "--summary": summary, "--junit": junit, "--artifacts": artifacts,
+        }  # fmt: skip
+        if used := [name for name, value in given.items() if value is not None]:
+            raise ArgumentError(
+                f"Option --calibrate compares whole images and writes no report, so it does not go with {used[0]}. "
+                "Leave that out."
+            )
         print(propose(calibrate, scorer()).to_toml(distorted_dir or "new"), end="")
         return
     limits = Limits(max_, min_, max_map, jpeg_equivalent)

@@ -168,8 +168,8 @@ Frame = Annotated[
         "--frame",
         metavar="N",
         min=0,
-        help="Which image of files with several is scored (GIF, PNG, WebP, AVIF, JPEG XL, TIFF); 0 is the first. "
-        "Default: none, for files of one image.",
+        help="Index of the image to score, for files with several images (GIF, PNG, WebP, AVIF, JPEG XL, TIFF); 0 is "
+        "the first. Default: files with several images are refused.",
     ),
 ]
 

@@ -73,8 +73,9 @@ def score(
 ) -> None:
     """Score one pair of images.
 
-    The score of a preset is 0 for identical images. Larger differences give higher scores. The second line says which
-    JPEG quality has this score on photographs of this size, where this is known; --explain finds it for this image.
+    The score of a preset is 0 for identical images. Larger differences give higher scores. For
+    `lite` and a shorter side of 96 to 768 pixels, the second line gives the JPEG qualities that have this score on
+    photographs of this size. --explain finds the quality for this image.
     """
     from innersight.inference.scorer import Scorer
     from innersight.io.image_sources import at_frame

@@ -80,7 +80,7 @@ def target(
 ) -> None:
     """Find the setting of an encoder for which the score is nearest to SCORE.
 
-    Example: innersight target 5 photo.png -- cjxl {input} {output} -q {q}
+    Example: innersight target 5 photo.png --min-q 5 -- cjxl {input} {output} -q {q}
 
     The exit status is 0 if the score is within the tolerance or the setting is the nearest one, 3 if SCORE lies outside
     what the settings reach or the encodes were used up, and 2 if the encoder fails or the input cannot be used.

@@ -126,6 +126,8 @@ class DistortedReference:
         Args:
             score: A score of this reference, by the same scorer.
         """
+        if score == 0 and self._scorer.backend.zero_for_identical:  # a very small blur changes no pixel either
+            return Explanation(None, "closer", None, "closer")
         sign = -1 if self._scorer.higher_is_better else 1
         jpeg, jpeg_beyond = _nearest(QUALITIES, lambda quality: sign * self.score_of_jpeg(quality), sign * score)
         blur, blur_beyond = _nearest(SIGMAS, lambda sigma: sign * self.score_of_blur(sigma), sign * score)

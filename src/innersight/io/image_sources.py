@@ -62,8 +62,8 @@ class EncodedImage:
         """
         if self.frame is None and count > 1:
             raise ImageError(
-                f"{self.subject} has {count} images, but a score needs one. Choose one by its number: `--frame 0`, or "
-                "`frame=0` in Python, is the first."
+                f"{self.subject} has {count} images, but a score needs one. Choose one, from 0: `innersight "
+                "score --frame 0`, or `frame=0` in Python."
             )
         if self.frame is not None and self.frame >= count:
             last = "only the frame 0" if count == 1 else f"the frames 0 to {count - 1}"

@@ -47,8 +47,8 @@ def read_jpeg_xl(file: EncodedImage) -> Decoded:
 def _check(header: JpegXlHeader, file: EncodedImage) -> None:
     if header.animated and file.frame is None:
         raise ImageError(
-            f"{file.subject} is an animation, but a score needs one image. Choose one by its number: `--frame 0`, or "
-            "`frame=0` in Python, is the first."
+            f"{file.subject} is an animation, but a score needs one image. Choose one, from 0: `innersight score "
+            "--frame 0`, or `frame=0` in Python."
         )
     if header.is_float or header.bits > 16:
         what = "float samples" if header.is_float else f"{header.bits} bits per sample"
