@@ -61,8 +61,8 @@ def video(
     """Score a distorted video against its reference, frame by frame.
 
     Frames are compared in their order. Both videos must have the same number of frames and the same frame size. It
-    prints the mean, the percentiles and the worst frames. The extra `video` must be installed. The exit status is 0 if all frames were
-    scored, else 2.
+    prints the mean, the percentiles and the worst frames. The extra `video` must be installed. The exit status is 0 if
+    all frames were scored, else 2.
     """
     from innersight.inference.scorer import Scorer
     from innersight.inference.summary import ScoredPair, summarise
