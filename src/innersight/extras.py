@@ -21,6 +21,7 @@ _EXTRAS = {
     "openpyxl": "datasets",
     "pillow_heif": "heif",
     "av": "video",
+    "torchmetrics": "torchmetrics",
 }
 """The extra that installs a module. `pyproject.toml` lists what each extra installs."""
 
