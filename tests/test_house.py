@@ -39,7 +39,7 @@ def test_the_public_names_do_not_disappear_unseen() -> None:
     assert set(innersight.__all__) == {
         "ArgumentError", "ChannelMoments", "ChromaRange", "FeatureDistance", "FeatureMetric", "FullReferenceMetric",
         "ImageError", "InnersightError", "InputPolicy", "MetricConfig", "PRESETS", "Reference", "Region", "Scorer",
-        "ThumbnailDistance", "Video", "View", "WeightsError", "create_metric", "create_metrics", "create_scorers", "read_image",
+        "ThumbnailDistance", "Video", "View", "WeightsError", "as_loss", "create_metric", "create_metrics", "create_scorers", "read_image",
         "score", "score_pairs",
     }  # fmt: skip
 

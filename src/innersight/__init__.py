@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from innersight.metrics.config import MetricConfig
     from innersight.metrics.factory import create_metric, create_metrics
     from innersight.metrics.feature_metric import FeatureMetric
+    from innersight.metrics.loss import as_loss
     from innersight.metrics.presets.registry import PRESETS
     from innersight.metrics.terms.channel_moments import ChannelMoments
     from innersight.metrics.terms.chroma_range import ChromaRange
@@ -50,6 +51,7 @@ _HOMES = {
     "Video": "innersight.io.video",
     "View": "innersight.metrics.view",
     "WeightsError": "innersight.errors",
+    "as_loss": "innersight.metrics.loss",
     "create_metric": "innersight.metrics.factory",
     "create_metrics": "innersight.metrics.factory",
     "create_scorers": "innersight.inference.scorers",
@@ -79,6 +81,7 @@ __all__ = [  # noqa: RUF022 - what a user needs first comes first
     "Video",
     "View",
     "WeightsError",
+    "as_loss",
     "create_metrics",
     "create_scorers",
     "read_image",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cli.conftest import Run
-from innersight import Scorer
+from innersight import Scorer, Video
 from video_files import moving, write_video
 
 FRAMES = moving(6)
@@ -80,10 +80,27 @@ def test_the_output_is_no_input(videos: Path, run_here: Run) -> None:
     before = (videos / "r.mkv").read_bytes()
     done = run_here("video", "r.mkv", "d.mkv", "--out", "r.mkv")
     assert done.returncode == 2
-    assert "is one of the videos" in done.stderr
+    assert "is one of the inputs" in done.stderr
     assert (videos / "r.mkv").read_bytes() == before
     done = run_here("video", "r.mkv", "d.mkv", "--out", "none/f.csv")
     assert "cannot be written" in done.stderr
+
+
+def test_an_existing_output_is_kept_if_nothing_can_be_scored(videos: Path, run_here: Run) -> None:
+    (videos / "old.csv").write_text("kept")
+    assert run_here("video", "none.mkv", "d.mkv", "--out", "old.csv").returncode == 2
+    assert (videos / "old.csv").read_text() == "kept"
+    (videos / "mask.png").write_bytes(b"a mask")
+    done = run_here("video", "r.mkv", "d.mkv", "--mask", "mask.png", "--out", "mask.png")
+    assert "is one of the inputs" in done.stderr
+
+
+def test_the_decoded_frames_count_and_not_those_that_a_file_states(
+    videos: Path, run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut without re-encoding states the frames that its edit list hides too."""
+    monkeypatch.setattr(Video, "stated_count", lambda video: 20 if video.path.name == "r.mkv" else 6)
+    assert run_here("video", "r.mkv", "d.mkv").returncode == 0
 
 
 def test_a_file_that_is_no_video(videos: Path, run_here: Run) -> None:

@@ -65,7 +65,7 @@ def test_the_table_is_that_of_exactly_one_configuration(scorer: Scorer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "there"), [((95, 500), False), ((96, 500), True), ((900, 768), True), ((769, 900), False)]
+    ("size", "there"), [((127, 500), False), ((128, 500), True), ((900, 512), True), ((513, 900), False)]
 )
 def test_the_table_has_its_sizes_only(scorer: Scorer, size: tuple[int, int], there: bool) -> None:
     assert (find_anchors(scorer.describe(), size) is not None) == there

@@ -73,6 +73,14 @@ def test_different_numbers_of_frames(scorer: Scorer, longer: str) -> None:
         list(scorer.score_frames(*map(iter, pair)))
 
 
+def test_videos_of_which_every_nth_frame_is_read(scorer: Scorer, tmp_path: Path) -> None:
+    videos = [write_video(tmp_path / f"{count}.mkv", moving(count)) for count in (5, 6)]
+    with pytest.raises(ImageError, match=r"'.*5\.mkv' has 5, '.*6\.mkv' has 6"):
+        list(scorer.score_frames(*(Video(path, every=4) for path in videos)))
+    with pytest.raises(ArgumentError, match="Both videos must have the same `every`, but got 2 and 3"):
+        scorer.score_frames(Video(videos[0], every=2), Video(videos[0], every=3))
+
+
 def test_different_sizes_name_the_frame(scorer: Scorer) -> None:
     frames = [*moving(1), moving(1)[0][:-1]]
     with pytest.raises(ImageError, match=r"Frame 1 of the sequence: The images differ in size"):

@@ -102,6 +102,18 @@ def test_what_is_no_number(frame: object) -> None:
         read_image(pillow_file("PNG"), frame=frame)  # type: ignore[arg-type]
 
 
+def test_the_limit_of_pixels_is_that_of_one_frame() -> None:
+    data = pillow_file("GIF")
+    assert read_image(data, frame=1, max_pixels=48 * 48).shape == (3, 48, 48)
+    with pytest.raises(ImageError, match="its 3 frames of 48 x 48 have more pixels than the limit of 2,304"):
+        read_image(pillow_file("AVIF"), frame=1, max_pixels=48 * 48)
+
+
+def test_one_file_object_as_both_images() -> None:
+    file = io.BytesIO(pillow_file("PNG"))
+    assert Scorer("lite").score(file, file, frame=0).score == 0
+
+
 def test_an_array_has_no_frames() -> None:
     with pytest.raises(ArgumentError, match="Argument `frame` needs an image file, but got the array"):
         read_image(FRAMES[0], frame=0)

@@ -1,16 +1,19 @@
 """TIFF files: what is read, what is refused, and with which words."""
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
 from PIL import Image
 
+from icc import ADOBE_RGB, gamma_curve, rgb_profile
 from innersight import read_image
 from innersight.errors import ImageError
 from innersight.io.images import read_picture, read_size
@@ -83,7 +86,9 @@ class TestDecoded:
 
     def test_twelve_bits_that_the_file_does_not_state_fault_14(self, tmp_path: Path) -> None:
         samples = (RGB16 >> 4).astype(np.uint16)
-        with pytest.raises(ImageError, match=r"16 bits per sample, but no sample above \d+.*MaxSampleValue: 4095"):
+        with pytest.raises(
+            ImageError, match=r"16 bits per sample, but no sample above \d+.*MaxSampleValue, such as 4095"
+        ):
             read_image(write(tmp_path / "a.tif", samples))
         dark = write(tmp_path / "dark.tif", samples, extratags=[(281, 3, 3, (65535,) * 3, True)])
         np.testing.assert_allclose(read(dark), samples / 65535, atol=1e-7)
@@ -125,8 +130,87 @@ class TestDecoded:
             file.write(RGB8[::2, ::2], photometric="rgb", subfiletype=1)
         np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
 
+    def test_a_profile_of_a_palette_is_applied(self, tmp_path: Path) -> None:
+        profile = rgb_profile(ADOBE_RGB, gamma_curve(2.2))
+        palette = Image.fromarray(RGB8).quantize(64)
+        palette.save(tmp_path / "a.png", icc_profile=profile)
+        palette.save(tmp_path / "a.tif", icc_profile=profile)
+        np.testing.assert_array_equal(read(tmp_path / "a.tif"), read(tmp_path / "a.png"))
+
+    def test_premultiplied_alpha_is_divided_before_a_profile_is_applied(self, tmp_path: Path) -> None:
+        alpha = np.full((24, 33, 1), 64 * 257, dtype=np.uint16)
+        profile = {"iccprofile": rgb_profile(ADOBE_RGB, gamma_curve(2.2)), "planarconfig": "contig"}
+        plain = write(tmp_path / "a.tif", np.concatenate((RGB16, alpha), 2), extrasamples=["unassalpha"], **profile)
+        multiplied = (RGB16.astype(float) * alpha / 65535).round().astype(np.uint16)
+        both = write(tmp_path / "b.tif", np.concatenate((multiplied, alpha), 2), extrasamples=["assocalpha"], **profile)
+        np.testing.assert_allclose(read(both), read(plain), atol=1.5 / 255)
+
+    def test_zero_is_white_but_not_transparent(self, tmp_path: Path) -> None:
+        stored = np.stack((RGB8[..., 0], np.full((24, 33), 255, dtype=np.uint8)), axis=-1)
+        path = write(tmp_path / "a.tif", stored, "miniswhite", extrasamples=["unassalpha"], planarconfig="contig")
+        np.testing.assert_allclose(read(path)[..., 0], 1 - RGB8[..., 0] / 255, atol=1e-6)
+
+    @pytest.mark.parametrize("compression", [8, 32773, 50000])  # Deflate, PackBits, Zstandard
+    def test_a_last_strip_that_is_stored_longer(self, tmp_path: Path, compression: int) -> None:
+        codec = {8: imagecodecs.zlib_encode, 32773: imagecodecs.packbits_encode, 50000: imagecodecs.zstd_encode}
+        path = write(tmp_path / "a.tif", RGB8, compression=compression, rowsperstrip=24)
+        data, more = path.read_bytes(), codec[compression](np.concatenate((RGB8, RGB8[:4])).tobytes())
+        with tifffile.TiffFile(path) as file:
+            tags = file.pages.first.tags
+            offset, count = tags[273].offset + 8, tags[279].offset + 8
+        longer = bytearray(data) + more
+        for place, value in ((offset, len(data)), (count, len(more))):
+            longer[place : place + 4] = value.to_bytes(4, "little")
+        path.write_bytes(longer)
+        np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-7)
+
 
 class TestRefused:
+    def test_pages_that_form_a_loop(self, tmp_path: Path) -> None:
+        data = bytearray(write(tmp_path / "a.tif", RGB8).read_bytes())
+        start = int.from_bytes(data[4:8], "little")
+        end = start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")
+        data[end : end + 4] = data[4:8]
+        with pytest.raises(ImageError, match="its pages form a loop"):
+            read_image(bytes(data))
+
+    def test_a_raw_file_of_canon(self) -> None:
+        tags = {256: 4, 257: 4, 258: 8, 259: 1, 262: 1, 273: 200, 277: 1, 278: 4, 279: 16}
+        for magic, is_raw in ((b"CR\2\0", True), (bytes(4), False)):
+            entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+            data = (
+                b"II*\0" + struct.pack("<I", 16) + magic + bytes(4) + struct.pack("<H", len(tags)) + entries + bytes(4)
+            )
+            data = data.ljust(200, b"\0") + bytes(range(16))
+            if is_raw:
+                with pytest.raises(ImageError, match="is a camera raw file"):
+                    read_image(data)
+            else:
+                assert read_image(data).shape == (3, 4, 4)
+
+    @pytest.mark.parametrize("stated", [None, 255])
+    def test_eight_bits_in_sixteen(self, tmp_path: Path, stated: int | None) -> None:
+        tags = [] if stated is None else [(281, 3, 3, (stated,) * 3, True)]
+        path = write(tmp_path / "a.tif", RGB8.astype(np.uint16), extratags=tags)
+        if stated is None:
+            with pytest.raises(ImageError, match="no sample above 255, as files with samples of 8 to 12 bits have"):
+                read_image(path)
+        else:
+            np.testing.assert_allclose(read(path), RGB8 / 255, atol=1e-6)
+
+    def test_very_many_samples(self, tmp_path: Path) -> None:
+        stored = np.zeros((8, 8, 200), dtype=np.uint8)
+        path = write(tmp_path / "a.tif", stored, extrasamples=["unspecified"] * 197, planarconfig="contig")
+        with pytest.raises(ImageError, match="TIFF file with 200 samples per pixel"):
+            read_image(path)
+
+    def test_several_images_in_one_page(self, tmp_path: Path) -> None:
+        tifffile.imwrite(
+            path := tmp_path / "a.tif", np.stack([RGB8[..., 0]] * 3), truncate=True, photometric="minisblack"
+        )
+        with pytest.raises(ImageError, match="has 3 images in one page"):
+            read_image(path)
+
     @pytest.mark.parametrize("name", ["a.tif", "a.nef", "a.dng", "a.CR2"])
     @pytest.mark.parametrize("marked", [True, False])
     def test_a_reduced_first_image_fault_1(self, tmp_path: Path, name: str, marked: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,14 @@ class TestColours:
         (found,) = Video(path)
         assert np.abs(found.astype(int) - frames[0]).mean() < 4
 
+    @pytest.mark.parametrize(("given", "black", "white"), [(NARROW, 16, 235), (FULL, 0, 255)])
+    def test_grey_has_the_range_that_the_file_states(self, tmp_path: Path, given: int, black: int, white: int) -> None:
+        ramp = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+        (frame,) = Video(write_video(tmp_path / "a.mkv", [ramp], format="gray", color_range=given))
+        found = frame[0, :, 0] / (255 if frame.dtype == np.uint8 else 1)
+        expected = ((np.arange(256) - black) / (white - black)).clip(0, 1)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
     def test_hdr_and_alpha_are_refused(self, tmp_path: Path) -> None:
         settings = {"colorspace": 9, "color_range": NARROW, "color_primaries": 9, "color_trc": 16}
         path = write_video(tmp_path / "pq.mkv", [flat((500, 512, 512), np.uint16)], format="yuv444p10le", **settings)
@@ -111,6 +120,11 @@ class TestFrames:
         np.testing.assert_array_equal(found[1].pixels, frames[3])
         assert video.decoded == 7
 
+    def test_a_relative_path_with_a_colon(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write_video(tmp_path / "a.mkv", moving(1)).rename(tmp_path / "a:b.mkv")
+        monkeypatch.chdir(tmp_path)
+        assert len(list(Video("a:b.mkv"))) == 1
+
     def test_it_can_be_iterated_again(self, tmp_path: Path) -> None:
         video = Video(write_video(tmp_path / "a.mkv", moving(2)))
         assert len(list(video)) == len(list(video)) == 2
@@ -133,6 +147,20 @@ class TestFrames:
 
 
 class TestRefused:
+    def test_a_mirror_image(self, tmp_path: Path) -> None:
+        path = write_video(tmp_path / "a.mp4", moving(1), "mpeg4", "yuv420p")
+        data = bytearray(path.read_bytes())
+        at = data.index(b"tkhd") + 4 + 40
+        data[at : at + 4] = np.array([-1 << 16], dtype=">i4").tobytes()
+        path.write_bytes(data)
+        with pytest.raises(ImageError, match="is shown as a mirror image, which is not read"):
+            list(Video(path))
+
+    def test_a_pipe(self, tmp_path: Path) -> None:
+        os.mkfifo(path := tmp_path / "a.mkv")
+        with pytest.raises(ImageError, match="is a pipe or a device"):
+            list(Video(path))
+
     def test_files_that_are_no_videos(self, tmp_path: Path) -> None:
         (text := tmp_path / "a.mp4").write_text("no video")
         cut = write_video(tmp_path / "cut.mp4", moving(5), "mpeg4", "yuv420p")

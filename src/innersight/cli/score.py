@@ -74,7 +74,7 @@ def score(
     """Score one pair of images.
 
     The score of a preset is 0 for identical images. Larger differences give higher scores. For
-    `lite` and a shorter side of 96 to 768 pixels, the second line gives the JPEG qualities that have this score on
+    `lite` and a shorter side of 128 to 512 pixels, the second line gives the JPEG qualities that have this score on
     photographs of this size. --explain finds the quality for this image.
     """
     from innersight.inference.scorer import Scorer

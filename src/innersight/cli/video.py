@@ -70,15 +70,13 @@ def video(
 
     region = options.region(mask, ignore, crop_border)
     videos = [Video(path, every=every) for path in (reference, distorted)]
-    counts = [each.stated_count() for each in videos]
-    if None not in counts:
-        _check_counts(videos, counts)
+    _check_out(out, (reference, distorted, mask))
     scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
     options.disable_tf32()
     found = []
     with ExitStack() as stack:
-        writer = None if out is None else _writer(stack, out, (reference, distorted))
-        progress = Progress(0 if quiet else -(-(counts[0] or 0) // every))
+        writer = None
+        progress = Progress(0 if quiet else -(-(videos[0].stated_count() or 0) // every))
         stack.enter_context(progress)
         shown, listed = tee(videos[0].frames())  # holds one frame
         scores = scorer.score_frames(
@@ -90,7 +88,8 @@ def video(
         )
         for score, frame in zip(scores, listed, strict=False):
             found.append((frame.index, frame.seconds, score))
-            if writer is not None:
+            if out is not None:
+                writer = writer or _writer(stack, out)  # an existing file is kept until the videos have been read
                 time = "" if frame.seconds is None else f"{frame.seconds:.6f}"
                 writer.writerow((frame.index, time, repr(score)))
             progress.show(len(found))
@@ -128,9 +127,16 @@ def _check_counts(videos: Sequence[Video], counts: Sequence[int | None]) -> None
         raise ImageError(f"The videos differ in their number of frames: {one}, {other}.")
 
 
-def _writer(stack: ExitStack, out: Path, inputs: tuple[Path, Path]) -> Any:
-    if out.resolve() in [path.resolve() for path in inputs]:
-        raise ArgumentError(f"Option --out: '{out}' is one of the videos. Name another file.")
+def _check_out(out: Path | None, inputs: Sequence[Path | None]) -> None:
+    if out is None:
+        return
+    if out.resolve() in [path.resolve() for path in inputs if path is not None]:
+        raise ArgumentError(f"Option --out: '{out}' is one of the inputs. Name another file.")
+    if out.is_dir() or not out.parent.is_dir():
+        raise ArgumentError(f"Option --out: '{out}' cannot be written. Name a file in an existing folder.")
+
+
+def _writer(stack: ExitStack, out: Path) -> Any:
     try:
         file: TextIO = stack.enter_context(out.open("w", encoding="utf-8", newline=""))
     except OSError as error:

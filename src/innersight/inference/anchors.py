@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 _FILE = "anchors.json"
-_SMALLEST, _LARGEST = 0.75, 1.5  # times the smallest and the largest size of the table: where it is still used
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def find_anchors(description: Mapping[str, Any], size: tuple[int, int]) -> Ancho
         return None
     sizes = sorted(int(text) for text in found["sizes"])
     short = min(size)
-    if not _SMALLEST * sizes[0] <= short <= _LARGEST * sizes[-1]:
+    if not sizes[0] <= short <= sizes[-1]:
         return None
     curves = {name: np.array([found["sizes"][str(each)][name] for each in sizes]).T for name in ("lowest", "highest")}
     between = {

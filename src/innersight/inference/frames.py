@@ -9,6 +9,7 @@ import numpy as np
 
 from innersight.errors import ArgumentError, ImageError
 from innersight.io.image_sources import ImageSource
+from innersight.io.video import Video
 
 _END = object()
 
@@ -53,6 +54,11 @@ def score_frames(
             f"The videos differ in their number of frames: the reference has {len(reference)}, the distorted video "
             f"{len(distorted)}."
         )
+    if isinstance(reference, Video) and isinstance(distorted, Video) and reference.every != distorted.every:
+        raise ArgumentError(
+            f"Both videos must have the same `every`, but got {reference.every} and {distorted.every}: "
+            "different frames would be compared."
+        )
     return _scores(score, reference, distorted)
 
 
@@ -71,3 +77,8 @@ def _scores(
             yield score(first, second)  # type: ignore[arg-type]
         except ImageError as error:
             raise ImageError(f"Frame {index} of the sequence: {error}") from error
+    if isinstance(reference, Video) and isinstance(distorted, Video) and reference.decoded != distorted.decoded:
+        raise ImageError(
+            f"The videos differ in their number of frames: '{reference.path}' has {reference.decoded}, "
+            f"'{distorted.path}' has {distorted.decoded}."
+        )

@@ -168,6 +168,7 @@ class Scorer:
         if background is not None:
             check_background(background)
         task = PairTask(backend, per_layer=per_layer, map=map)
+        is_same = reference is distorted
         distorted = at_frame(distorted, frame)
         if isinstance(reference, Reference):
             if not region.is_everything:
@@ -176,7 +177,7 @@ class Scorer:
                     "holds its features: pass the image."
                 )
             return self._score_against(task, reference, distorted, background)
-        reference, distorted = read_once(at_frame(reference, frame), distorted)
+        reference, distorted = read_once(distorted if is_same else at_frame(reference, frame), distorted)
         if backend.zero_for_identical and same_bytes(reference, distorted):
             distorted = reference
         first = read_picture(reference)

@@ -75,7 +75,7 @@ def _check_bmp(file: EncodedImage) -> None:
         height = abs(int.from_bytes(head[22:26], "little", signed=True))
         bits, compression = int.from_bytes(head[28:30], "little"), int.from_bytes(head[30:34], "little")
     row = (width * bits + 31) // 32 * 4
-    if compression in _UNCOMPRESSED_BMP and file.size() < start + row * height:
+    if compression in _UNCOMPRESSED_BMP and file.size() < start + row * (height - 1) + (width * bits + 7) // 8:
         raise ValueError("its end is missing")
 
 

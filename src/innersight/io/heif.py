@@ -10,7 +10,7 @@ import numpy as np
 from innersight.errors import ImageError
 from innersight.io.boxes import primary_properties
 from innersight.io.image_sources import EncodedImage
-from innersight.io.samples import Decoded, divide_by_alpha, split_samples
+from innersight.io.samples import Decoded, split_samples, without_premultiplication
 
 if TYPE_CHECKING:
     from pillow_heif import HeifFile
@@ -50,14 +50,16 @@ def read_heif(file: EncodedImage) -> Decoded:
     image = opened[_index(opened, file)]
     cicp = primary_properties(data).cicp
     facts: dict[str, Any] = image.info
-    found = split_samples(
-        np.asarray(image),
-        2 ** int(facts["bit_depth"]) - 1,
+    samples, white = np.asarray(image), 2 ** int(facts["bit_depth"]) - 1
+    if image.premultiplied_alpha:
+        samples, white = without_premultiplication(samples, white), 65535
+    return split_samples(
+        samples,
+        white,
         file,
         profile=facts.get("icc_profile"),
         cicp=None if cicp is None else cicp[:2],
     )
-    return divide_by_alpha(found) if image.premultiplied_alpha else found
 
 
 def _open(file: EncodedImage, data: bytes) -> HeifFile:

@@ -209,8 +209,8 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
         with Image.open(file.pillow_source(), formats=FORMATS) as image:
             _check_pixels((image.height, image.width), file.name, max_pixels)
             _choose_frame(image, file)
-            if file.frame is not None:  # AVIF needs all frames to read one
-                _check_pixels((image.height * getattr(image, "n_frames", 1), image.width), file.name, max_pixels)
+            if file.frame is not None and image.format == "AVIF" and image.n_frames > 1:
+                _check_frames(image, file, max_pixels)
             check_complete(file, image.format)
             if facts is not None:
                 return _decode_png(image, file, facts)
@@ -293,6 +293,16 @@ def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> None:
             f"{capitalised(name)} has {width} x {height} pixels, more than the limit of {max_pixels:,}. It "
             "can be a decompression bomb. Crop the image, or raise `max_pixels` of innersight.read_image and score the "
             "array."
+        )
+
+
+def _check_frames(image: Image.Image, file: EncodedImage, max_pixels: int) -> None:
+    """Check the pixels of all frames of an AVIF file, which are all decoded to read one."""
+    count = int(image.n_frames)  # type: ignore[attr-defined]
+    if count * image.height * image.width > max_pixels:
+        raise ImageError(
+            f"{file.subject} cannot be read alone: its {count} frames of {image.width} x {image.height} have more "
+            f"pixels than the limit of {max_pixels:,}. Extract the frame."
         )
 
 

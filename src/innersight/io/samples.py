@@ -58,14 +58,22 @@ def split_samples(
     return (rgb if tags is None else tags.to_srgb(rgb)), _or_none(alpha)
 
 
-def divide_by_alpha(decoded: Decoded) -> Decoded:
-    """Return the colours of an image whose samples are multiplied by its alpha. Fully transparent pixels are black."""
-    colour, alpha = decoded
-    if alpha is None:
-        return decoded
-    floats = colour.astype(np.float32) / np.float32(255) if colour.dtype == np.uint8 else colour
-    plain = np.divide(floats, alpha, out=np.zeros(floats.shape, dtype=np.float32), where=alpha > 0)
-    return np.minimum(plain, np.float32(1)), alpha
+def without_premultiplication(samples: npt.NDArray[Any], white: int) -> npt.NDArray[np.uint16]:
+    """Divide the colours of an image by its alpha, before a profile is applied. Transparent pixels become black.
+
+    Args:
+        samples: (H, W, C), unsigned integers; the last channel is alpha.
+        white: The sample of white, and of full opacity.
+
+    Returns:
+        The same channels with 16 bits: 65535 is white and opaque.
+    """
+    alpha = samples[..., -1:].astype(np.float32)
+    plain = np.zeros(samples.shape, dtype=np.float32)
+    np.divide(samples[..., :-1], alpha, out=plain[..., :-1], where=alpha > 0)
+    plain[..., -1:] = alpha / np.float32(white)
+    found: npt.NDArray[np.uint16] = (plain.clip(0, 1) * np.float32(65535)).round().astype(np.uint16)
+    return found
 
 
 def _eight_bits(colour: npt.NDArray[Any], white: int) -> Bytes:

@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from innersight.errors import ImageError
 from innersight.io.colour_profiles import to_srgb
 from innersight.io.image_sources import EncodedImage
 from innersight.io.orientation import ORIENTATION_TAG, oriented
-from innersight.io.samples import Decoded, divide_by_alpha, split_samples
+from innersight.io.samples import Decoded, split_samples, without_premultiplication
 
 if TYPE_CHECKING:
     import tifffile
 
 _HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
-_MAX_SAMPLE, _SAMPLE_FORMAT, _PROFILE, _DNG_VERSION = 281, 339, 34675, 50706  # tags
+_PHOTOMETRIC, _MAX_SAMPLE, _INK_SET, _SAMPLE_FORMAT, _PROFILE, _DNG_VERSION = 262, 281, 332, 339, 34675, 50706  # tags
+_TOO_LONG = ("INSUFFICIENT_SPACE", "OUTPUT_TOO_SMALL", "buffer is too small")  # of imagecodecs
+_CR2 = b"CR"  # at byte 8 of Canon's raw files
+_MOST_SAMPLES = 8
 _RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw
 _JPEG_2000_YCBCR = 33003
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # values of ExtraSamples
@@ -68,18 +71,34 @@ def read_tiff(file: EncodedImage) -> Decoded:
     with file.open() as stream, tifffile.TiffFile(stream) as tiff:
         page = _find_page(tiff, file)
         _check_samples(page, file)
-        samples = page.asarray()
+        try:
+            samples = page.asarray()
+        except Exception as error:
+            if not any(text in str(error) for text in _TOO_LONG):
+                raise
+            return _by_pillow(file)
         if page.axes == "SYX":
             samples = samples.transpose(1, 2, 0)
         orientation = page.tags.valueof(ORIENTATION_TAG, default=1)
         return _convert(oriented(samples, orientation), page, file)
 
 
+def _by_pillow(file: EncodedImage) -> Decoded:
+    """Read a file whose last strip is stored longer than the image needs, which tifffile does not decode."""
+    with Image.open(file.pillow_source(), formats=("TIFF",)) as image:
+        if image.mode not in ("1", "L", "RGB"):
+            raise ValueError("its last strip is longer than the image")
+        profile = image.info.get("icc_profile")
+        shown = ImageOps.exif_transpose(image)
+        return to_srgb(shown.convert("L") if shown.mode == "1" else shown, profile, file.name), None
+
+
 def _find_page(tiff: tifffile.TiffFile, file: EncodedImage) -> tifffile.TiffPage:
-    pages = [page.aspage() for page in tiff.pages]
+    pages = _pages(tiff)
     first = pages[0]
     below = [page.aspage() for page in first.pages or ()]
-    if _DNG_VERSION in first.tags or any(page.photometric in _RAW_PHOTOMETRICS for page in (*pages, *below)):
+    is_raw = file.head()[8:10] == _CR2 or _DNG_VERSION in first.tags
+    if is_raw or any(page.photometric in _RAW_PHOTOMETRICS for page in (*pages, *below)):
         raise ImageError(f"{file.subject} is a camera raw file. Develop it into a PNG or TIFF file of RGB first.")
     size = first.imagelength * first.imagewidth
     larger = max((*below, *pages), key=lambda page: page.imagelength * page.imagewidth)
@@ -93,9 +112,26 @@ def _find_page(tiff: tifffile.TiffFile, file: EncodedImage) -> tifffile.TiffPage
             f"{file.subject} has a transparency mask as a page of its own. Save it with an alpha channel, or without "
             "the mask."
         )
+    if (tiff.is_imagej or tiff.is_shaped) and len(pages) == 1 and tiff.series[0].size > first.size:
+        raise ImageError(
+            f"{file.subject} has {tiff.series[0].size // first.size} images in one page. Save the one that you need "
+            "as a file of its own."
+        )
     full = [page for page in pages if not page.subfiletype & _REDUCED]
     file.check_count(len(full))
     return full[file.frame or 0]
+
+
+def _pages(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+    pages: list[tifffile.TiffPage] = []
+    seen: set[int] = set()
+    for each in tiff.pages:
+        page = each.aspage()
+        if page.offset in seen:
+            raise ValueError("its pages form a loop")
+        seen.add(page.offset)
+        pages.append(page)
+    return pages
 
 
 def _check_samples(page: tifffile.TiffPage, file: EncodedImage) -> None:
@@ -104,6 +140,14 @@ def _check_samples(page: tifffile.TiffPage, file: EncodedImage) -> None:
     formats = page.tags.valueof(_SAMPLE_FORMAT, default=1)
     if not {int(each) for each in (formats if isinstance(formats, tuple) else (formats,))} <= set(_UNSIGNED):
         raise _no_range(file, f"samples of type {page.dtype}")
+    if not isinstance(page.bitspersample, int):
+        raise ImageError(f"{file.subject} is a TIFF file whose samples have different numbers of bits. Save it as RGB.")
+    if page.samplesperpixel > _MOST_SAMPLES:
+        raise ImageError(
+            f"{file.subject} is a TIFF file with {page.samplesperpixel} samples per pixel. Save it as grey or RGB."
+        )
+    if _PHOTOMETRIC not in page.tags:
+        raise ImageError(f"{file.subject} is a TIFF file that does not state its colours. Save it as grey or RGB.")
     if page.bitspersample > 16:
         raise _no_range(file, f"{page.bitspersample} bits per sample")
     name = _name(page.photometric)
@@ -133,7 +177,7 @@ def _is_jpeg(page: tifffile.TiffPage) -> bool:
 
 
 def _is_full(page: tifffile.TiffPage) -> bool:
-    return tuple(page.subsampling or (1, 1)) == (1, 1)
+    return tuple(page.subsampling or (2, 2)) == (1, 1)  # (2, 2) is the default of TIFF
 
 
 def _convert(samples: npt.NDArray[Any], page: tifffile.TiffPage, file: EncodedImage) -> Decoded:
@@ -144,14 +188,20 @@ def _convert(samples: npt.NDArray[Any], page: tifffile.TiffPage, file: EncodedIm
     if photometric == "PALETTE":
         if page.colormap is None:
             raise ImageError(f"{file.subject} is damaged. It has a palette without colours.")
-        # As libtiff and Pillow do: the high byte of a 16-bit colour.
-        colours = (np.asarray(page.colormap) >> 8).astype(np.uint8).T
-        return split_samples(colours[samples], 255, file)
+        if tuple(page.extrasamples)[:1] in ((_ASSOCIATED,), (_UNASSOCIATED,)):
+            raise ImageError(f"{file.subject} is a TIFF file with a palette and alpha. Save it as RGB with alpha.")
+        colours = np.asarray(page.colormap)
+        # As libtiff does: the high byte of a 16-bit colour, and colours of 8 bits as they are.
+        colours = (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8).T
+        return split_samples(colours[samples if samples.ndim == 2 else samples[..., 0]], 255, file, profile=profile)
     white = _white(samples, page, file)
     if photometric == "MINISWHITE":
-        samples = white - samples
+        grey = white - (samples if samples.ndim == 2 else samples[..., :1])
+        samples = grey if samples.ndim == 2 else np.concatenate((grey, samples[..., 1:]), axis=2)
     extra = tuple(int(each) for each in page.extrasamples)
     if photometric == "SEPARATED":
+        if page.tags.valueof(_INK_SET, default=1) != 1:
+            raise ImageError(f"{file.subject} is a TIFF file with inks other than CMYK. Save it as RGB.")
         return _from_cmyk(samples, extra, profile, file)
     if photometric == "YCBCR" and not _is_jpeg(page):
         if samples.dtype != np.uint8 or white != 255:
@@ -162,8 +212,9 @@ def _convert(samples: npt.NDArray[Any], page: tifffile.TiffPage, file: EncodedIm
     count = (1 if photometric in ("MINISBLACK", "MINISWHITE") else 3) + has_alpha
     if samples.ndim == 3:
         samples = samples[..., :count]
-    found = split_samples(samples, white, file, profile=profile)
-    return divide_by_alpha(found) if extra[:1] == (_ASSOCIATED,) else found
+    if extra[:1] == (_ASSOCIATED,):
+        samples, white = without_premultiplication(samples, white), 65535
+    return split_samples(samples, white, file, profile=profile)
 
 
 def _white(samples: npt.NDArray[Any], page: tifffile.TiffPage, file: EncodedImage) -> int:
@@ -172,12 +223,12 @@ def _white(samples: npt.NDArray[Any], page: tifffile.TiffPage, file: EncodedImag
     stated = int(max(stated)) if isinstance(stated, tuple) else stated
     brightest = int(samples.max())
     # The tag can also hold the largest sample of this image, which is no white. 2^n - 1 is the white of n bits.
-    if isinstance(stated, int) and 255 < stated < full and stated & (stated + 1) == 0 and brightest <= stated:
+    if isinstance(stated, int) and 255 <= stated < full and stated & (stated + 1) == 0 and brightest <= stated:
         return stated
-    if full == 65535 and stated != full and 255 < brightest <= 4095:
+    if full == 65535 and stated != full and 0 < brightest <= 4095:
         raise ImageError(
-            f"{file.subject} has 16 bits per sample, but no sample above {brightest}, as files with samples of 12 bits "
-            "have. State the largest sample in its tag MaxSampleValue: 4095, or 65535 if the image is this dark."
+            f"{file.subject} has 16 bits per sample, but no sample above {brightest}, as files with samples of 8 to "
+            "12 bits have. State white in its tag MaxSampleValue, such as 4095, or 65535 if the image is this dark."
         )
     return full
 

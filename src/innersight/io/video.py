@@ -84,12 +84,18 @@ class Video:
 
         name = f"'{self.path}'"
         if not self.path.is_file():
+            is_folder, is_there = self.path.is_dir(), self.path.exists()
             raise ImageError(
-                f"{name} is a folder, not a video file." if self.path.is_dir() else f"No such file: {name}."
+                f"{name} is a folder, not a video file."
+                if is_folder
+                else f"{name} is a pipe or a device. Pass a video file."
+                if is_there
+                else f"No such file: {name}."
             )
         self.decoded = 0
         try:
-            with av.open(str(self.path)) as container:
+            # FFmpeg takes the start of a relative path such as `a:b.mkv` for a protocol.
+            with av.open(str(self.path.absolute())) as container:
                 if not container.streams.video:
                     raise ImageError(f"{name} has no video stream.")
                 stream = container.streams.video[0]
@@ -110,7 +116,7 @@ class Video:
         import av
 
         try:
-            with av.open(str(self.path)) as container:
+            with av.open(str(self.path.absolute())) as container:
                 return container.streams.video[0].frames or None
         except (av.FFmpegError, IndexError):
             return None
@@ -122,6 +128,9 @@ def _pixels(frame: av.VideoFrame, name: str) -> npt.NDArray[Any]:
     components = frame.format.components
     if any(component.is_alpha for component in components):
         raise ImageError(f"{capitalised(name)} has an alpha channel, which is not read. Encode the video without it.")
+    turns = _quarter_turns(frame, name)
+    if frame.format.name.startswith("gray"):
+        return np.rot90(_grey(frame), turns)
     matrix = _matrix(frame, name)
     full = frame.color_range == _FULL or (
         frame.color_range != _NARROW and (frame.format.is_rgb or frame.format.name.startswith("yuvj"))
@@ -139,10 +148,33 @@ def _pixels(frame: av.VideoFrame, name: str) -> npt.NDArray[Any]:
     pixels: npt.NDArray[Any] = converted.to_ndarray()
     if bits > 8:
         pixels = np.minimum(pixels / np.float32(_white(bits, full=full, is_rgb=frame.format.is_rgb)), np.float32(1))
-    turns = round(frame.rotation / 90) % 4
     pixels = np.rot90(pixels, turns) if turns else pixels
     tags = tags_of_cicp(int(frame.color_primaries) or _UNSPECIFIED, int(frame.color_trc) or _UNSPECIFIED, name)
     return pixels if tags is None else tags.to_srgb(pixels)
+
+
+def _quarter_turns(frame: av.VideoFrame, name: str) -> int:
+    """Return the counterclockwise quarter turns that the display matrix of a frame asks for."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    matrix = None if data is None else np.frombuffer(bytes(data), dtype="<i4")
+    if matrix is not None and int(matrix[0]) * int(matrix[4]) - int(matrix[1]) * int(matrix[3]) < 0:
+        raise ImageError(
+            f"{capitalised(name)} is shown as a mirror image, which is not read. Encode it as it is shown."
+        )
+    return round(frame.rotation / 90) % 4
+
+
+def _grey(frame: av.VideoFrame) -> npt.NDArray[Any]:
+    """Return a grey frame with three channels. swscale takes grey samples for full range, whatever the file states."""
+    bits = frame.format.components[0].bits
+    deep = bits > 8
+    samples = frame.reformat(format="gray16le" if deep else "gray").to_ndarray()
+    largest = ((1 << bits) - 1) << (16 - bits) if deep else 255
+    black, white = (16 << 8 * deep, 235 << 8 * deep) if frame.color_range == _NARROW else (0, largest)
+    if not deep and black == 0:
+        return np.broadcast_to(samples[..., None], (*samples.shape, 3))
+    grey = ((samples.astype(np.float32) - np.float32(black)) / np.float32(white - black)).clip(0, 1)
+    return np.broadcast_to(grey[..., None], (*grey.shape, 3))
 
 
 def _white(bits: int, *, full: bool, is_rgb: bool) -> int:

@@ -1,0 +1,171 @@
+"""A metric as a loss for training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+from typing_extensions import Unpack
+
+from innersight.errors import ArgumentError
+from innersight.metrics.base import FullReferenceMetric
+from innersight.metrics.config import MetricConfig
+from innersight.metrics.factory import Overrides, create_metric
+
+_REDUCTIONS = ("mean", "sum", "none")
+
+
+class MetricLoss(nn.Module):
+    """The scores of a metric as a loss. `innersight.as_loss` makes it.
+
+    It is frozen, has no parameters and adds nothing to a checkpoint. A step does not wait for the device.
+
+    Args:
+        metric: A differentiable metric of which a lower score means more similar images.
+        reduction: `mean` or `sum` over the batch, or `none`.
+        jitter: Largest random shift of both images, pixels, from 0.
+
+    Attributes:
+        metric: The metric.
+        clamped: Number of values of the outputs that were outside [0, 1] so far, a tensor on the device.
+        values: Number of values of the outputs so far, a tensor on the device.
+
+    Raises:
+        ArgumentError: If `reduction` is unknown, `jitter` is not an integer from 0, or the metric is not differentiable
+            or has higher scores for more similar images.
+    """
+
+    clamped: torch.Tensor
+    values: torch.Tensor
+
+    def __init__(self, metric: FullReferenceMetric, *, reduction: str = "mean", jitter: int = 0) -> None:
+        super().__init__()
+        if reduction not in _REDUCTIONS:
+            raise ArgumentError(f"Argument `reduction` must be one of {_REDUCTIONS}, but got {reduction!r}.")
+        if not isinstance(jitter, int) or isinstance(jitter, bool) or jitter < 0:
+            raise ArgumentError(f"Argument `jitter` must be an integer of pixels from 0, but got {jitter!r}.")
+        if not metric.is_differentiable or metric.higher_is_better:
+            why = "has no gradient" if not metric.is_differentiable else "is higher for more similar images"
+            raise ArgumentError(f"Argument `metric` cannot be a loss: {metric.name} {why}. Use 'lite'.")
+        self.metric = metric
+        self.reduction = reduction
+        self.jitter = jitter
+        for name in ("clamped", "values"):
+            self.register_buffer(name, torch.zeros((), dtype=torch.long, device=metric.device), persistent=False)
+
+    def forward(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compute the loss.
+
+        Args:
+            output: The images of a model, (N, 3, H, W) floats, sRGB in [0, 1]. Values outside are clamped, which gives
+                them a gradient of 0, and counted. float16 and bfloat16 are converted to the dtype of the metric.
+            target: The images that they should be, of the same shape.
+
+        Returns:
+            The loss, from 0 (identical): a scalar, or (N,) for `reduction="none"`.
+
+        Raises:
+            ArgumentError: If a tensor's type, shape or device is not as described.
+        """
+        output, target = self._converted(output), self._converted(target)
+        if output.is_floating_point():  # the metric refuses all others
+            with torch.no_grad():
+                self.clamped += ((output < 0) | (output > 1)).sum()
+                self.values += output.numel()
+            output, target = output.clamp(0, 1), target.clamp(0, 1)
+        if self.jitter:
+            output, target = self._shifted(output, target)
+        scores: torch.Tensor = self.metric(target, output)
+        if self.reduction == "none":
+            return scores
+        return scores.mean() if self.reduction == "mean" else scores.sum()
+
+    def clamped_share(self) -> float:
+        """Return the share of the outputs' values that were outside [0, 1] so far. It waits for the device."""
+        return float(self.clamped / self.values.clamp(min=1))
+
+    def extra_repr(self) -> str:
+        """Describe the loss in `print(model)`."""
+        return f"metric={self.metric.name}, reduction={self.reduction}, jitter={self.jitter}"
+
+    def _converted(self, images: torch.Tensor) -> torch.Tensor:
+        is_float = isinstance(images, torch.Tensor) and images.is_floating_point()
+        return images.to(self.metric.dtype) if is_float else images
+
+    def _shifted(self, output: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shift both images by the same random number of pixels. What leaves on one side comes in on the other."""
+        for dimension in (-2, -1):
+            size = output.shape[dimension]
+            # Indices on the device: a shift that is read as a number would make the step wait.
+            shift = torch.randint(0, self.jitter + 1, (), device=output.device)
+            places = (torch.arange(size, device=output.device) + shift) % size
+            output, target = (images.index_select(dimension, places) for images in (output, target))
+        return output, target
+
+
+def as_loss(
+    metric: str | Path | MetricConfig | FullReferenceMetric = "lite",
+    *,
+    reduction: Literal["mean", "sum", "none"] = "mean",
+    jitter: int = 0,
+    scale: Literal["linear", "log"] = "linear",
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    precision: str = "fp32",
+    runtime: str = "torch",
+    changes: Mapping[str, object] | None = None,
+    **overrides: Unpack[Overrides],
+) -> MetricLoss:
+    r"""Make a loss of a metric.
+
+    The loss of a batch is :math:`\frac{1}{N} \sum_i s(y_i, x_i)` with the targets :math:`y` and the outputs :math:`x`
+    clamped to [0, 1]. With the scale `linear` the terms :math:`d_t` of a preset count as they are,
+    :math:`s = \sum_t w_t d_t / \sum_t w_t`. The scale `log` of the scores gives small differences large gradients.
+
+    Args:
+        metric: As for `create_metric`, or a metric that it made, whose scale is then kept. Default: `lite`.
+        reduction: `mean` (default) or `sum` over the batch, or `none` for the loss of each image.
+        jitter: Both images are shifted by 0 to this number of pixels, at random in each step, in both directions. What
+            leaves on one side comes in on the other. A network sees an image on the grid of its strides, and a model
+            can learn a pattern that this grid does not show. Random shifts by up to the largest stride (32 for `lite`,
+            14 for `vit`) prevent it. Default: 0, no shift.
+        scale: `linear` (default) or `log`.
+        weights: As for `create_metric`.
+        device: The device of the images. Default: `cpu`.
+        precision: As for `create_metric`. Default: `fp32`.
+        runtime: As for `create_metric`. Default: `torch`.
+        changes: As for `create_metric`.
+        **overrides: As for `create_metric`.
+
+    Returns:
+        The loss, a torch module: `loss(output, target)`.
+
+    Raises:
+        ArgumentError: As `MetricLoss` and `create_metric`.
+        WeightsError: As `create_metric`.
+
+    Example:
+        >>> loss = as_loss("lite")
+        >>> target = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+        >>> output = (target + 0.1).requires_grad_()
+        >>> loss(output, target).backward()
+        >>> bool(output.grad.abs().max() > 0), 0 < loss.clamped_share() < 0.2
+        (True, True)
+    """
+    if isinstance(metric, FullReferenceMetric):
+        made = metric
+    else:
+        made = create_metric(
+            metric,
+            weights=weights,
+            device=device,
+            precision=precision,
+            runtime=runtime,
+            validate=False,  # the check waits for the device, and values are clamped
+            changes={"scale": scale, **(changes or {})},
+            **overrides,
+        )
+    return MetricLoss(made, reduction=reduction, jitter=jitter)

@@ -1,0 +1,226 @@
+"""A metric as a loss: conversions, gradients, shifts, compilation, several processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from skimage import data
+from torch import distributed, multiprocessing, nn
+
+import innersight
+from innersight import as_loss
+from innersight.errors import ArgumentError
+from innersight.metrics.loss import MetricLoss
+
+PHOTOGRAPH = torch.from_numpy(data.astronaut()[40:136, 150:246].copy()).permute(2, 0, 1)[None] / 255
+
+
+def noisy(images: torch.Tensor, deviation: float = 0.1) -> torch.Tensor:
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+    return (images + deviation * noise).clamp(0, 1)
+
+
+def psnr(images: torch.Tensor, target: torch.Tensor) -> float:
+    return -10 * float(((images - target) ** 2).mean().log10())
+
+
+@pytest.fixture(scope="module")
+def loss() -> MetricLoss:
+    return as_loss("lite")
+
+
+def test_it_is_the_linear_score_of_the_output_against_the_target(loss: MetricLoss) -> None:
+    metric = innersight.create_metric("lite", changes={"scale": "linear"})
+    output = noisy(PHOTOGRAPH)
+    torch.testing.assert_close(loss(output, PHOTOGRAPH), metric(PHOTOGRAPH, output).mean())
+    log = as_loss("lite", scale="log")
+    torch.testing.assert_close(log(output, PHOTOGRAPH), innersight.create_metric("lite")(PHOTOGRAPH, output).mean())
+    assert loss(PHOTOGRAPH, PHOTOGRAPH) == 0
+
+
+def test_reductions() -> None:
+    target = torch.cat((PHOTOGRAPH, PHOTOGRAPH.flip(-1)))
+    output = noisy(target)
+    each = as_loss("lite", reduction="none")(output, target)
+    assert each.shape == (2,)
+    torch.testing.assert_close(as_loss("lite")(output, target), each.mean())
+    torch.testing.assert_close(as_loss("lite", reduction="sum")(output, target), each.sum())
+
+
+def test_values_outside_are_clamped_and_counted() -> None:
+    loss = as_loss("lite")
+    output = (PHOTOGRAPH + 0.5).requires_grad_()
+    outside = output > 1
+    value = loss(output, PHOTOGRAPH)
+    assert torch.equal(value, loss(output.detach().clamp(0, 1), PHOTOGRAPH))
+    assert int(loss.clamped) == int(outside.sum())
+    assert loss.clamped_share() == pytest.approx(float(outside.float().mean()) / 2)  # of both calls
+    value.backward()
+    assert output.grad is not None
+    assert (output.grad[outside] == 0).all()
+    assert (output.grad[~outside] != 0).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_short_floats_and_autocast(loss: MetricLoss, dtype: torch.dtype) -> None:
+    output = noisy(PHOTOGRAPH).to(dtype).requires_grad_()
+    value = loss(output, PHOTOGRAPH)
+    assert value.dtype == torch.float32
+    assert torch.equal(value, loss(output.float(), PHOTOGRAPH))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(loss(output, PHOTOGRAPH), value)
+    value.backward()
+    assert output.grad is not None
+    assert output.grad.dtype == dtype
+    assert torch.isfinite(output.grad).all()
+
+
+def test_the_gradient_is_that_of_finite_differences() -> None:
+    loss = as_loss("lite", precision="fp64")
+    target = PHOTOGRAPH[..., :48, :48].double()
+    output = (0.8 * noisy(target) + 0.1).requires_grad_()
+    loss(output, target).backward()
+    assert output.grad is not None
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(4):
+        direction = torch.randn(output.shape, generator=generator, dtype=torch.float64)
+        step = 1e-6
+        with torch.no_grad():
+            slope = (loss(output + step * direction, target) - loss(output - step * direction, target)) / (2 * step)
+        torch.testing.assert_close((output.grad * direction).sum(), slope, rtol=1e-4, atol=1e-8)
+
+
+def test_channels_last(loss: MetricLoss) -> None:
+    output = noisy(PHOTOGRAPH)
+    last = output.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(loss(last, PHOTOGRAPH), loss(output, PHOTOGRAPH))
+
+
+@pytest.mark.parametrize("jitter", [0, 8])
+def test_it_compiles_without_a_break(jitter: int) -> None:
+    loss = as_loss("lite", jitter=jitter)
+    compiled = torch.compile(loss, backend="eager", fullgraph=True)
+    output = noisy(PHOTOGRAPH).requires_grad_()
+    torch.manual_seed(0)
+    value = compiled(output, PHOTOGRAPH)
+    torch.manual_seed(0)
+    torch.testing.assert_close(value, loss(output, PHOTOGRAPH))
+    value.backward()
+    assert output.grad is not None
+
+
+def test_it_adds_nothing_to_a_model(loss: MetricLoss) -> None:
+    model = nn.ModuleDict({"body": nn.Conv2d(3, 3, 1), "loss": loss})
+    assert set(model.state_dict()) == {"body.weight", "body.bias"}
+    assert len(list(model.parameters())) == 2
+    assert "metric=lite" in repr(loss)
+
+
+class TestJitter:
+    def test_both_images_are_shifted_alike(self) -> None:
+        loss = as_loss("lite", jitter=16)
+        assert loss(PHOTOGRAPH, PHOTOGRAPH) == 0
+        torch.manual_seed(0)
+        values = {round(float(loss(noisy(PHOTOGRAPH), PHOTOGRAPH)), 6) for _ in range(4)}
+        assert len(values) > 1
+
+    def test_the_shift_is_between_0_and_the_largest(self) -> None:
+        loss = as_loss("lite", jitter=3)
+        ramp = torch.arange(10.0).expand(1, 3, 10, 10)
+        firsts = set()
+        for seed in range(60):
+            torch.manual_seed(seed)
+            output, target = loss._shifted(ramp, ramp)
+            assert torch.equal(output, target)
+            assert torch.equal(output.sort().values, ramp)  # nothing is lost
+            firsts.add(int(output[0, 0, 0, 0]))
+        assert firsts == {0, 1, 2, 3}
+
+    @pytest.mark.slow
+    def test_no_pattern_on_the_grid_hides_from_the_shifted_loss(self) -> None:
+        """Maximise the error while the loss stays small: without shifts a pattern hides, with shifts it does not."""
+        start = noisy(PHOTOGRAPH, 0.03)
+
+        def attacked(loss: MetricLoss) -> torch.Tensor:
+            torch.manual_seed(0)
+            output = start.clone().requires_grad_()
+            optimizer = torch.optim.Adam([output], lr=0.004)
+            for _ in range(60):
+                optimizer.zero_grad()
+                (loss(output, PHOTOGRAPH) - 30 * ((output - PHOTOGRAPH) ** 2).mean()).backward()
+                optimizer.step()
+            return output.detach().clamp(0, 1)
+
+        plain, shifted = as_loss("lite"), as_loss("lite", jitter=32)
+        hidden = attacked(plain)
+        torch.manual_seed(1)
+        with torch.no_grad():
+            seen = [float(shifted(hidden, PHOTOGRAPH)) for _ in range(8)]
+            before = float(plain(start, PHOTOGRAPH))
+            assert psnr(hidden, PHOTOGRAPH) < psnr(start, PHOTOGRAPH) - 6
+            assert float(plain(hidden, PHOTOGRAPH)) < before  # the plain loss falls while the image becomes worse
+            assert sum(seen) / len(seen) > 2 * before  # the shifted loss sees it
+
+
+@pytest.mark.slow
+def test_a_noisy_photograph_is_restored_by_gradient_descent() -> None:
+    torch.manual_seed(0)
+    loss = as_loss("lite", jitter=32)
+    start = noisy(PHOTOGRAPH, 0.15)
+    output = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([output], lr=0.01)
+    before = float(loss(start, PHOTOGRAPH))
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss(output, PHOTOGRAPH).backward()
+        optimizer.step()
+    assert psnr(output.detach().clamp(0, 1), PHOTOGRAPH) > psnr(start, PHOTOGRAPH) + 1
+    assert float(loss(output.detach(), PHOTOGRAPH)) < before / 4
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"reduction": "max"}, "Argument `reduction` must be one of"),
+            ({"jitter": -1}, "Argument `jitter` must be an integer of pixels from 0"),
+            ({"jitter": 1.5}, "Argument `jitter` must be an integer of pixels from 0"),
+            ({"metric": "psnr"}, "cannot be a loss: psnr"),
+        ],
+    )
+    def test_arguments(self, arguments: dict[str, object], message: str) -> None:
+        given = {"metric": innersight.create_metric("lite"), **arguments}
+        if given["metric"] == "psnr":
+            given["metric"] = innersight.create_metric("psnr")
+        with pytest.raises(ArgumentError, match=message):
+            as_loss(**given)  # type: ignore[arg-type]
+
+    def test_images(self, loss: MetricLoss) -> None:
+        with pytest.raises(ArgumentError, match="must hold floats"):
+            loss((255 * PHOTOGRAPH).byte(), PHOTOGRAPH)
+        with pytest.raises(ArgumentError, match=r"must have shape \(N, 3, H, W\)"):
+            loss(PHOTOGRAPH[0], PHOTOGRAPH[0])
+
+
+def _step(rank: int, folder: str, world: int) -> None:
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/init{world}", rank=rank, world_size=world)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = nn.parallel.DistributedDataParallel(nn.Conv2d(3, 3, 3, padding=1))
+    loss = as_loss("lite")
+    target = torch.cat((PHOTOGRAPH, PHOTOGRAPH.flip(-1)))[rank::world]
+    loss(model(noisy(target)).sigmoid(), target).backward()
+    torch.save([parameter.grad for parameter in model.parameters()], f"{folder}/{world}-{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_gradient_of_the_whole_batch(tmp_path: Path) -> None:
+    multiprocessing.spawn(_step, args=(str(tmp_path), 2), nprocs=2)
+    multiprocessing.spawn(_step, args=(str(tmp_path), 1), nprocs=1)
+    whole = torch.load(tmp_path / "1-0.pt")
+    for rank in range(2):
+        for one, other in zip(torch.load(tmp_path / f"2-{rank}.pt"), whole, strict=True):
+            torch.testing.assert_close(one, other, rtol=2e-3, atol=1e-6)
