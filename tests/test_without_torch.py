@@ -48,6 +48,7 @@ CORE = (
 DOORS = (
     "innersight.inference.torch_backend",
     "innersight.inference.torch_sources",
+    "innersight.integrations.lpips",
     "innersight.integrations.torchmetrics",
 )  # the modules of the core that may import torch
 BLOCKER = f"""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-from torch import nn
+from typing import Any, cast
 
 from innersight.errors import ArgumentError
+from innersight.extras import needed_for
+
+with needed_for("innersight.integrations.lpips"):
+    import torch
+    from torch import nn
+
 from innersight.metrics.feature_metric import FeatureMetric
 from innersight.metrics.loss import as_loss
 
@@ -51,10 +54,11 @@ class LPIPS(nn.Module):
                 f"Argument `{unknown[0]}` is not one of lpips.LPIPS, which has {', '.join(self._IGNORED)}."
             )
         self.spatial = spatial
-        loss = as_loss("lite" if net in _NETS else net, reduction="none")
-        if not isinstance(loss.metric, FeatureMetric):
-            raise ArgumentError(f"Argument `net` must be a preset or a configuration, but got {net!r}.")
-        self.metric = loss.metric
+        try:
+            loss = as_loss("lite" if net in _NETS else net, reduction="none")
+        except ArgumentError as error:
+            raise ArgumentError(f"Argument `net`: {error}") from None
+        self.metric = cast(FeatureMetric, loss.metric)
 
     def forward(
         self,

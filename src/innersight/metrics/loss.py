@@ -129,9 +129,9 @@ def as_loss(
         metric: As for `create_metric`, or a metric that it made, whose scale is then kept. Default: `lite`.
         reduction: `mean` (default) or `sum` over the batch, or `none` for the loss of each image.
         jitter: Both images are shifted by 0 to this number of pixels, at random in each step, in both directions. What
-            leaves on one side comes in on the other. A network sees an image on the grid of its strides, and a model
-            can learn a pattern that this grid does not show. Random shifts by up to the largest stride (32 for `lite`,
-            14 for `vit`) prevent it. Default: 0, no shift.
+            leaves on one side comes in on the other. So the loss does not always see an image on the same grid of the
+            strides of a network. It does not help against fine patterns of colour: presets halve the resolution of
+            chroma. Default: 0, no shift.
         scale: `linear` (default) or `log`.
         weights: As for `create_metric`.
         device: The device of the images. Default: `cpu`.
