@@ -69,5 +69,5 @@ def test_values_outside_are_clamped(ours: LPIPS) -> None:
 def test_what_lpips_does_not_have_is_refused() -> None:
     with pytest.raises(ArgumentError, match="Argument `nett` is not one of lpips"):
         LPIPS(nett="alex")
-    with pytest.raises(ArgumentError, match="Argument `net`: .*'psnr' has no configuration"):
+    with pytest.raises(ArgumentError, match=r"Argument `net`: .*'psnr' has no configuration"):
         LPIPS(net="psnr")
