@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from torch import multiprocessing
 
 import innersight
 from innersight.errors import ArgumentError
 from innersight.integrations.torchmetrics import Innersight
+from processes import PREDS, TARGET, compute_in_process
 
 torchmetrics = pytest.importorskip("torchmetrics")
-
-TARGET = torch.rand(6, 3, 64, 80, generator=torch.Generator().manual_seed(0))
-PREDS = (TARGET + 0.2 * torch.rand(TARGET.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -122,22 +120,10 @@ def test_images_are_checked() -> None:
         Innersight("lite").update((255 * PREDS).byte(), TARGET)
 
 
-def _process(rank: int, folder: str, reduction: str) -> None:
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/init", rank=rank, world_size=2)
-    torch.set_num_threads(1)
-    metric = Innersight("lite", reduction=reduction)
-    for index in range(rank, 6 if rank else 5, 2):  # 3 and 3 images
-        metric.update(PREDS[index][None], TARGET[index][None])
-    if rank == 0:
-        metric.update(PREDS[:1], TARGET[:1])  # the processes may have different numbers of images
-    torch.save(metric.compute(), f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_two_processes_compute_the_value_of_all_images(tmp_path: Path, expected: torch.Tensor, reduction: str) -> None:
-    multiprocessing.spawn(_process, args=(str(tmp_path), reduction), nprocs=2)
+    multiprocessing.spawn(compute_in_process, args=(str(tmp_path), reduction), nprocs=2)
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     torch.testing.assert_close(found[0], found[1])
     order = [0, 2, 4, 0, 1, 3, 5]

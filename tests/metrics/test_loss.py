@@ -6,20 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from skimage import data
-from torch import distributed, multiprocessing, nn
+from torch import multiprocessing, nn
 
 import innersight
 from innersight import as_loss
 from innersight.errors import ArgumentError
 from innersight.metrics.loss import MetricLoss
-
-PHOTOGRAPH = torch.from_numpy(data.astronaut()[40:136, 150:246].copy()).permute(2, 0, 1)[None] / 255
-
-
-def noisy(images: torch.Tensor, deviation: float = 0.1) -> torch.Tensor:
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
-    return (images + deviation * noise).clamp(0, 1)
+from processes import PHOTOGRAPH, noisy, step_in_process
 
 
 def psnr(images: torch.Tensor, target: torch.Tensor) -> float:
@@ -179,22 +172,10 @@ class TestRefused:
             loss(PHOTOGRAPH[0], PHOTOGRAPH[0])
 
 
-def _step(rank: int, folder: str, world: int) -> None:
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/init{world}", rank=rank, world_size=world)
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    model = nn.parallel.DistributedDataParallel(nn.Conv2d(3, 3, 3, padding=1))
-    loss = as_loss("lite")
-    target = torch.cat((PHOTOGRAPH, PHOTOGRAPH.flip(-1)))
-    loss(model(noisy(target)[rank::world]).sigmoid(), target[rank::world]).backward()
-    torch.save([parameter.grad for parameter in model.parameters()], f"{folder}/{world}-{rank}.pt")
-    distributed.destroy_process_group()
-
-
 @pytest.mark.slow
 def test_two_processes_have_the_gradient_of_the_whole_batch(tmp_path: Path) -> None:
-    multiprocessing.spawn(_step, args=(str(tmp_path), 2), nprocs=2)
-    multiprocessing.spawn(_step, args=(str(tmp_path), 1), nprocs=1)
+    multiprocessing.spawn(step_in_process, args=(str(tmp_path), 2), nprocs=2)
+    multiprocessing.spawn(step_in_process, args=(str(tmp_path), 1), nprocs=1)
     whole = torch.load(tmp_path / "1-0.pt")
     for rank in range(2):
         for one, other in zip(torch.load(tmp_path / f"2-{rank}.pt"), whole, strict=True):
