@@ -103,6 +103,8 @@ class Video:
                 for index, frame in enumerate(container.decode(stream)):
                     if frame.is_corrupt:
                         raise ImageError(f"Frame {index} of {name} is damaged.")
+                    if index == 0:
+                        _check_matrix(frame, name)
                     self.decoded = index + 1
                     if index % self.every == 0:
                         yield VideoFrame(index, frame.time, _pixels(frame, f"frame {index} of {name}"))
@@ -128,7 +130,7 @@ def _pixels(frame: av.VideoFrame, name: str) -> npt.NDArray[Any]:
     components = frame.format.components
     if any(component.is_alpha for component in components):
         raise ImageError(f"{capitalised(name)} has an alpha channel, which is not read. Encode the video without it.")
-    turns = _quarter_turns(frame, name)
+    turns = _quarter_turns(frame)
     if frame.format.name.startswith("gray"):
         return np.rot90(_grey(frame), turns)
     matrix = _matrix(frame, name)
@@ -153,15 +155,19 @@ def _pixels(frame: av.VideoFrame, name: str) -> npt.NDArray[Any]:
     return pixels if tags is None else tags.to_srgb(pixels)
 
 
-def _quarter_turns(frame: av.VideoFrame, name: str) -> int:
+def _quarter_turns(frame: av.VideoFrame) -> int:
     """Return the counterclockwise quarter turns that the display matrix of a frame asks for."""
+    return round(frame.rotation / 90) % 4
+
+
+def _check_matrix(frame: av.VideoFrame, name: str) -> None:
+    """Refuse a mirror image. Only the first frame is checked: PyAV frees no frame whose side data were read."""
     data: Any = frame.side_data.get("DISPLAYMATRIX")
     matrix = None if data is None else np.frombuffer(bytes(data), dtype="<i4")
     if matrix is not None and int(matrix[0]) * int(matrix[4]) - int(matrix[1]) * int(matrix[3]) < 0:
         raise ImageError(
             f"{capitalised(name)} is shown as a mirror image, which is not read. Encode it as it is shown."
         )
-    return round(frame.rotation / 90) % 4
 
 
 def _grey(frame: av.VideoFrame) -> npt.NDArray[Any]:
