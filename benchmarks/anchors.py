@@ -106,9 +106,9 @@ def main() -> None:
             "name": scorer.name,
             "photographs": [photograph.name for photograph in options.photographs],
             "qualities": QUALITIES,
-            "sizes": sizes,
+            "sizes": {short: {name: found[name] for name in ("lowest", "highest")} for short, found in sizes.items()},
         }
-        path.write_text(json.dumps(table, indent=1) + "\n")
+        path.write_text(json.dumps(table, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def test_the_value_of_a_batch_is_returned_and_accumulated(expected: torch.Tensor
 
 
 def test_the_order_of_the_arguments_is_that_of_torchmetrics() -> None:
-    """`paper` windows of different sides show it: the metric itself is called with the target first."""
+    """The metric itself is called with the target first."""
     calls = []
     metric = Innersight("lite")
     metric.metric.register_forward_pre_hook(lambda _, arguments: calls.append(arguments))

@@ -73,9 +73,10 @@ def score(
 ) -> None:
     """Score one pair of images.
 
-    The score of a preset is 0 for identical images. Larger differences give higher scores. For
-    `lite` and a shorter side of 128 to 512 pixels, the second line gives the JPEG qualities that have this score on
-    photographs of this size. --explain finds the quality for this image.
+    The score of a preset is 0 for identical images. Larger differences give higher scores.
+
+    With `lite` and a shorter side of 128 to 512 pixels, the second line gives the JPEG qualities that have this score
+    on photographs of this size. --explain finds the quality for this image.
     """
     from innersight.inference.scorer import Scorer
     from innersight.io.image_sources import at_frame

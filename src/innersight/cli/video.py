@@ -93,7 +93,7 @@ def video(
                 time = "" if frame.seconds is None else f"{frame.seconds:.6f}"
                 writer.writerow((frame.index, time, repr(score)))
             progress.show(len(found))
-    _check_counts(videos, [each.decoded for each in videos])
+    _check_counts(*videos)
 
     pairs = [ScoredPair(str(reference), str(distorted), {scorer.name: score}) for _, _, score in found]
     summary = summarise(pairs, {scorer.name: scorer.higher_is_better})
@@ -121,19 +121,22 @@ def video(
     print(scorer.citation)
 
 
-def _check_counts(videos: Sequence[Video], counts: Sequence[int | None]) -> None:
-    if counts[0] != counts[1]:
-        one, other = (f"'{each.path}' has {count}" for each, count in zip(videos, counts, strict=True))
-        raise ImageError(f"The videos differ in their number of frames: {one}, {other}.")
+def _check_counts(reference: Video, distorted: Video) -> None:
+    if reference.decoded != distorted.decoded:
+        raise ImageError(
+            f"The videos differ in their number of frames: '{reference.path}' has {reference.decoded}, "
+            f"'{distorted.path}' has {distorted.decoded}."
+        )
 
 
 def _check_out(out: Path | None, inputs: Sequence[Path | None]) -> None:
+    from innersight.inference.summary import check_summary
+
     if out is None:
         return
     if out.resolve() in [path.resolve() for path in inputs if path is not None]:
         raise ArgumentError(f"Option --out: '{out}' is one of the inputs. Name another file.")
-    if out.is_dir() or not out.parent.is_dir():
-        raise ArgumentError(f"Option --out: '{out}' cannot be written. Name a file in an existing folder.")
+    check_summary(out)
 
 
 def _writer(stack: ExitStack, out: Path) -> Any:

@@ -57,7 +57,7 @@ class Video:
 
     Attributes:
         path: The file.
-        every: As given.
+        every: Distance between the frames that are read, frames.
         decoded: Number of frames that the last iteration has decoded.
 
     Raises:
