@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from hypothesis import settings
 
+from browsers import WatchedPage, start_chromium
 from standins import write_weights
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers share the cores; threads that wait for each other cost ten times as much
@@ -58,3 +64,16 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"NOT RUN: development data not found at {folder} (set INNERSIGHT_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Chromium without a window; without it the test is skipped, and says so."""
+    yield from start_chromium()
+
+
+@pytest.fixture
+def watched(chromium: Browser) -> Iterator[WatchedPage]:
+    """A page of a new profile. The test fails if the page logs an error or loads anything from another origin."""
+    with WatchedPage(chromium) as page:
+        yield page
