@@ -15,7 +15,20 @@ from typing import Annotated
 import typer
 
 from innersight._version import __version__
-from innersight.cli import batch, bench, catalogues, evaluate, export, gate, score, target, verify, video, weights
+from innersight.cli import (
+    batch,
+    bench,
+    catalogues,
+    evaluate,
+    export,
+    gate,
+    report,
+    score,
+    target,
+    verify,
+    video,
+    weights,
+)
 from innersight.errors import InnersightError, first_line
 from innersight.extras import missing_extra
 
@@ -41,6 +54,7 @@ _add("target", target.target)
 _add("video", video.video)
 _add("bench", bench.bench)
 _add("evaluate", evaluate.evaluate)
+_add("report", report.report)
 _add("export", export.export)
 _add("verify-paper", verify.verify_paper)
 _add("backbones", catalogues.backbones)

@@ -142,6 +142,17 @@ Background = Annotated[
 ]
 
 
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        readable=False,
+        help="Also write a page of the pairs with their images and maps, see `innersight report`. Default: none.",
+    ),
+]
+
+
 def region(mask: Path | None, ignore: Sequence[str] | None, crop_border: int) -> Region:
     """Return the region that three options describe.
 

@@ -49,8 +49,18 @@ def draw_heatmap(values: Floats, image: Floats, top: float | None = None) -> Ima
         raise ArgumentError(f"Argument `top` must be above 0, but got {top}. Use None for the maximum of the map.")
     peak = float(values.max()) if top is None else top
     share = (values / peak).clip(0, 1) if peak > 0 else np.zeros_like(values)
-    colours = ImageOps.colorize(_grey(share), black=_DARK, mid=_MIDDLE, white=_BRIGHT)
-    return Image.blend(colours, _grey(image.mean(0)).convert("RGB"), _IMAGE_SHARE)
+    return Image.blend(_colourise(share), _grey(image.mean(0)).convert("RGB"), _IMAGE_SHARE)
+
+
+def colour_table() -> list[list[int]]:
+    """Return the colours of a heatmap: 256 colours (R, G, B), 0 to 255, from no difference to the largest one.
+
+    Example:
+        >>> colour_table()[0], colour_table()[-1]
+        ([0, 0, 4], [252, 255, 164])
+    """
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
+    return [list(colour) for colour in np.asarray(_colourise(ramp))[0].tolist()]
 
 
 def check_destination(path: Path, inputs: Sequence[Path]) -> None:
@@ -78,6 +88,10 @@ def check_destination(path: Path, inputs: Sequence[Path]) -> None:
         raise ArgumentError(f"The map would replace the image '{path}'. Use another name.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ArgumentError(f"This user may not write the map to '{path}' (permission denied). Use another folder.")
+
+
+def _colourise(share: Floats) -> Image.Image:
+    return ImageOps.colorize(_grey(share), black=_DARK, mid=_MIDDLE, white=_BRIGHT)
 
 
 def _grey(values: Floats) -> Image.Image:
