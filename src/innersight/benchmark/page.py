@@ -54,6 +54,6 @@ def report_of(result: BenchResult, scorers: Mapping[str, Scorer], out: Path) -> 
 
 def _with_kind(row: ReportRow, kind: str | None, names: Mapping[str, str]) -> ReportRow:
     """Show the name of the distortion type with its code."""
-    if kind is None or kind not in names:
+    if kind is None:
         return row
-    return replace(row, others={**row.others, "kind": f"{kind} {names[kind]}"})
+    return replace(row, others={**row.others, "kind": f"{kind} {names.get(kind, '')}".strip()})
