@@ -129,6 +129,7 @@ const Table = (() => {
       data: rows,
       index: "index",
       columns: columns(),
+      columnDefaults: { resizable: "header" }, // a handle between cells would take the click on a row
       layout: "fitColumns",
       rowHeight: ROW_HEIGHT,
       height: rows.length > 8 ? "min(70vh, 40rem)" : undefined,
