@@ -88,4 +88,3 @@ VARIABLES = {
     "pairs = [('a.png', 'b.png')]\n",
 }
 """Python that runs before the blocks of a page: its examples use names for the images of the reader."""
-

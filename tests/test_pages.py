@@ -60,7 +60,9 @@ def executed() -> Iterator[Any]:
 
 def check_output(found: str, shown: str) -> None:
     """Compare words exactly, and numbers within the tolerance."""
-    found, shown = (re.sub(r"^innersight \d[\d.]*", "innersight VERSION", each, flags=re.MULTILINE) for each in (found, shown))
+    found, shown = (
+        re.sub(r"^innersight \d[\d.]*", "innersight VERSION", each, flags=re.MULTILINE) for each in (found, shown)
+    )
     lines = found.strip().splitlines()
     for number, line in enumerate(shown.strip().splitlines()):
         if line.endswith(" ...") and number < len(lines):
@@ -162,7 +164,9 @@ def recorded_commands(page: Path) -> list[str]:
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
     lines += [line.partition(" #")[0].strip() for block in fenced for line in block.splitlines()]
     commands = [re.sub(r"^([A-Z_]+=\S+ )+", "", line) for line in lines]
-    return [line for line in commands if re.match(r"(innersight [a-z-]+( |$)|python |pytest |\.venv/bin/pytest )", line)]
+    return [
+        line for line in commands if re.match(r"(innersight [a-z-]+( |$)|python |pytest |\.venv/bin/pytest )", line)
+    ]
 
 
 def with_siblings(script: Path) -> str:
@@ -196,7 +200,7 @@ def test_commands_of_measurements_name_programs_and_options_that_exist() -> None
 
 def test_every_block_of_a_document_is_of_a_kind_that_is_checked() -> None:
     for page in PAGES:
-        plain = [line for line in re.findall(r"^ *(?:```|~~~).*$", page.read_text(), re.MULTILINE)]
+        plain = re.findall(r"^ *(?:```|~~~).*$", page.read_text(), re.MULTILINE)
         languages = plain[::2]
         assert set(plain[1::2]) <= {"```"}, page.name
         without = languages.count("```")
