@@ -1,10 +1,10 @@
-# Two commands: `make demo` and `make test`. Each sets up what it needs in .venv on its first run.
+# `make demo`, `make test` and `make docs`. Each sets up what it needs in .venv on its first run.
 PYTHON ?= python3
 BIN := .venv/bin
 # Which tests `make test` runs, as pytest's -m takes it; `make test TESTS=` runs all.
 TESTS ?= not thorough
 
-.PHONY: demo test lint bundle clean
+.PHONY: demo test lint bundle docs docs-serve clean
 
 # The core alone, without torch.
 demo: .venv/core.stamp
@@ -23,6 +23,14 @@ lint: .venv/dev.stamp
 bundle: .venv/dev.stamp
 	$(BIN)/innersight export lite --out src/innersight/bundles/lite --overwrite
 
+# The site of the documents, in the folder site. A warning is an error.
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+docs-serve: .venv/docs.stamp
+	$(BIN)/python -m mkdocs serve
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -33,7 +41,11 @@ bundle: .venv/dev.stamp
 # With torch, all other extras and the tools of the tests.
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/core.stamp .venv/docs.stamp
+
+.venv/docs.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ .venv/core.stamp
 
 clean:
-	rm -rf .venv demo-output
+	rm -rf .venv demo-output site
