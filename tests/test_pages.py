@@ -74,12 +74,12 @@ def check_output(found: str, shown: str) -> None:
 
 
 def python_program(page: Path, folder: Path) -> str:
-    """Return a program that runs all Python blocks, with a line of marks after the output of each."""
+    """Return a program that runs all Python blocks: each after a line of input, with a line of marks after its output."""
     parts = [VARIABLES.get(page.stem, "")]
     for number, (language, text) in enumerate(blocks(page)):
         if language == "python" and not text.startswith("# file: "):
-            parts.append(f"{text}\nprint('<<{number}>>', flush=True)\n")
             parts.append("import sys as _sys; _sys.stdin.readline()\n")
+            parts.append(f"{text}\nprint('<<{number}>>', flush=True)\n")
     (folder / "page.py").write_text("".join(parts))
     return str(folder / "page.py")
 
@@ -121,13 +121,13 @@ def test_every_block_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -
             elif language == "python":
                 assert run.stdout is not None
                 assert run.stdin is not None
+                run.stdin.write("\n")
+                run.stdin.flush()
                 lines = []
                 while (line := run.stdout.readline()) != f"<<{number}>>\n":
                     assert line, f"this block fails:\n{text}"
                     lines.append(line)
                 output = "".join(lines)
-                run.stdin.write("\n")
-                run.stdin.flush()
             elif language == "text":
                 check_output(output, text)
             elif language == "toml":

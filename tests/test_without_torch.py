@@ -50,7 +50,8 @@ DOORS = (
     "innersight.inference.torch_sources",
     "innersight.integrations.lpips",
     "innersight.integrations.torchmetrics",
-)  # the modules of the core that may import torch
+    "innersight.report.opinions",
+)  # the modules of the core that may import torch or scipy
 BLOCKER = f"""
 import sys
 
