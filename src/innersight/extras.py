@@ -22,6 +22,7 @@ _EXTRAS = {
     "pillow_heif": "heif",
     "av": "video",
     "torchmetrics": "torchmetrics",
+    "matplotlib": "plot",
 }
 """The extra that installs a module. `pyproject.toml` lists what each extra installs."""
 

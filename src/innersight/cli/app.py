@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from innersight._version import __version__
-from innersight.cli import batch, bench, catalogues, evaluate, export, gate, score, target, verify, video, weights
+from innersight.cli import batch, bench, catalogues, evaluate, export, gate, plot, score, target, verify, video, weights
 from innersight.errors import InnersightError, first_line
 from innersight.extras import missing_extra
 
@@ -45,6 +45,7 @@ _add("export", export.export)
 _add("verify-paper", verify.verify_paper)
 _add("backbones", catalogues.backbones)
 app.add_typer(catalogues.metrics_app, name="metrics")
+app.add_typer(plot.app, name="plot")
 app.add_typer(weights.app, name="weights")
 
 
