@@ -6,6 +6,7 @@ is written to that file instead. A block ```text is the output of the block befo
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -50,6 +51,8 @@ def python_program(page: Path, folder: Path) -> str:
 def test_every_block_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
     if "cjxl" in page.read_text() and shutil.which("cjxl") is None:
         pytest.skip("cjxl is not installed (Debian: libjxl-tools)")
+    if "import pyiqa" in page.read_text() and importlib.util.find_spec("pyiqa") is None:
+        pytest.skip("NOT RUN: pyiqa is not installed (`make test` installs it)")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     program = subprocess.Popen(

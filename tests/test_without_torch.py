@@ -50,6 +50,7 @@ DOORS = (
     "innersight.inference.torch_backend",
     "innersight.inference.torch_sources",
     "innersight.integrations.lpips",
+    "innersight.integrations.pyiqa",
     "innersight.integrations.torchmetrics",
     "innersight.report.figures",
 )  # the modules and packages of the core that need an extra

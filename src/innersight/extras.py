@@ -23,6 +23,7 @@ _EXTRAS = {
     "av": "video",
     "torchmetrics": "torchmetrics",
     "matplotlib": "plot",
+    "pyiqa": "pyiqa",
 }
 """The extra that installs a module. `pyproject.toml` lists what each extra installs."""
 
