@@ -38,9 +38,11 @@ docs-serve: .venv/docs.stamp
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-# With torch, all other extras and the tools of the tests.
-.venv/dev.stamp: pyproject.toml | .venv/bin/python
+# With torch, most other extras and the tools of the tests. Most dependencies of pyiqa (1.5 GB beside torch) are for metrics
+# that no test uses, such as transformers, bitsandbytes and numba. The extra `dev` has what its import needs.
+.venv/dev.stamp: pyproject.toml Makefile | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps pyiqa==0.1.16
 	touch $@ .venv/core.stamp .venv/docs.stamp
 
 .venv/docs.stamp: pyproject.toml | .venv/bin/python

@@ -94,6 +94,7 @@ def test_every_module_has_tests_that_mirror_it() -> None:
         "metrics/presets/paper": "metrics/test_goldens",
         "cli/options": "cli/test_score",
         "cli/progress": "cli/test_batch",
+        "cli/score_table": "cli/test_plot",
         "bundles/sessions": "bundles/test_bundle",
         "gate/artifacts": "gate/test_run",
         "inference/pair_task": "inference/test_scorer",

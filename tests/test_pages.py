@@ -11,6 +11,7 @@ or downloads: its programs and their options are checked. So are the commands in
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -90,6 +91,8 @@ def test_every_block_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -
     for program, package in PROGRAMS.items():
         if re.search(rf"\b{program} ", page.read_text()) and shutil.which(program) is None:
             pytest.skip(f"NOT RUN: {program} is not installed (Debian: {package})")
+    if "import pyiqa" in page.read_text() and importlib.util.find_spec("pyiqa") is None:
+        pytest.skip("NOT RUN: pyiqa is not installed (`make test` installs it)")
     lay_out(tmp_path)
     EXTRA_FILES.get(page.stem, lambda _: None)(tmp_path)
     environment = {

@@ -22,6 +22,7 @@ from innersight.cli import (
     evaluate,
     export,
     gate,
+    plot,
     report,
     score,
     target,
@@ -59,6 +60,7 @@ _add("export", export.export)
 _add("verify-paper", verify.verify_paper)
 _add("backbones", catalogues.backbones)
 app.add_typer(catalogues.metrics_app, name="metrics")
+app.add_typer(plot.app, name="plot")
 app.add_typer(weights.app, name="weights")
 
 
