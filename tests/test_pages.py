@@ -40,7 +40,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 TOLERANCE = 0.03  # of numbers, relative: decoders and runtimes differ a little
 PROGRAMS = {"cjxl": "libjxl-tools", "avifenc": "libavif-bin", "cwebp": "webp"}
 INSTALLING = ("index", "offline")
-THOROUGH = {"bundles"}  # an export takes minutes
+THOROUGH = {"bundles", "weights"}  # an export takes minutes, and offline.md has most of the other page
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
