@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Which tests `make test` runs, as pytest's -m takes it; `make test TESTS=` runs all.
 TESTS ?= not thorough
 
-.PHONY: demo test lint bundle clean
+.PHONY: demo test lint bundle vendor clean
 
 # The core alone, without torch.
 demo: .venv/core.stamp
@@ -22,6 +22,10 @@ lint: .venv/dev.stamp
 # Rebuilds the bundle that is installed with the package, and compares it with torch.
 bundle: .venv/dev.stamp
 	$(BIN)/innersight export lite --out src/innersight/bundles/lite --overwrite
+
+# Fetches the files of other projects again (src/**/vendor.json). It needs npm.
+vendor: .venv/bin/python
+	$(BIN)/python scripts/vendor.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

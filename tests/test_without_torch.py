@@ -30,6 +30,7 @@ ABSENT = (
 )
 CORE = (
     "_version",
+    "browser",
     "bundles",
     "cli",
     "datasets",

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from innersight._version import __version__
-from innersight.cli import batch, bench, catalogues, evaluate, export, gate, score, target, verify, video, weights
+from innersight.cli import batch, bench, catalogues, evaluate, export, gate, page, score, target, verify, video, weights
 from innersight.errors import InnersightError, first_line
 from innersight.extras import missing_extra
 
@@ -39,6 +39,7 @@ _add("batch", batch.batch)
 _add("gate", gate.gate)
 _add("target", target.target)
 _add("video", video.video)
+_add("app", page.app)
 _add("bench", bench.bench)
 _add("evaluate", evaluate.evaluate)
 _add("export", export.export)

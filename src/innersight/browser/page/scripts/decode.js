@@ -1,0 +1,42 @@
+// From a file to a picture, with notes on what can differ from the command line.
+
+import { decodeByBrowser } from "./browser_decoder.js";
+import { ImageError } from "./errors.js";
+import { decodePng } from "./png.js";
+import { isPng } from "./png_chunks.js";
+
+const MOST_PIXELS = 89478485; // as the command line
+const LARGEST_CHANGE_OF_SRGB = 1; // 8-bit levels that the profile of sRGB can change a colour by
+
+/**
+ * Decode an image file.
+ *
+ * @param {Blob} file The file.
+ * @returns {Promise<{picture: Picture, isConverted: boolean}>} The image, and whether the browser converted its colours.
+ */
+export async function decode(file) {
+  if (file.size === 0) throw new ImageError("is empty");
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (!isPng(bytes)) return { picture: await decodeByBrowser(file, checkPixels), isConverted: false };
+  const { picture, chunks } = await decodePng(bytes, checkPixels);
+  if (chunks.isSrgb) return { picture, isConverted: false };
+  const shown = await decodeByBrowser(new Blob([bytes], { type: "image/png" }), checkPixels);
+  // A profile of sRGB is not applied, so that no sample is rounded.
+  if (chunks.hasProfile && isAlmostEqual(picture, shown)) return { picture, isConverted: false };
+  return { picture: shown, isConverted: true };
+}
+
+function checkPixels(width, height) {
+  if (width * height > MOST_PIXELS) {
+    throw new ImageError(`has ${width} x ${height} pixels, more than the limit of 89,478,485. Crop it`);
+  }
+}
+
+function isAlmostEqual(one, other) {
+  if (one.width !== other.width || one.height !== other.height) return false;
+  const scale = one.opaque / 255;
+  return one.samples.every(
+    (value, index) =>
+      one.samples[index | 3] === 0 || Math.abs(value / scale - other.samples[index]) <= LARGEST_CHANGE_OF_SRGB,
+  );
+}
