@@ -12,18 +12,26 @@ const LARGEST_CHANGE_OF_SRGB = 1; // 8-bit levels that the profile of sRGB can c
  * Decode an image file.
  *
  * @param {Blob} file The file.
- * @returns {Promise<{picture: Picture, isConverted: boolean}>} The image, and whether the browser converted its colours.
+ * @returns {Promise<{picture: Picture, doubt: string | null}>} The image, and what can differ from the command line:
+ *   "colours" that the browser converted, or "alpha" that it reads differently.
  */
 export async function decode(file) {
   if (file.size === 0) throw new ImageError("is empty");
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (!isPng(bytes)) return { picture: await decodeByBrowser(file, checkPixels), isConverted: false };
+  if (!isPng(bytes)) {
+    const picture = await decodeByBrowser(file, checkPixels);
+    return { picture, doubt: isAvif(bytes) && picture.isTransparent ? "alpha" : null };
+  }
   const { picture, chunks } = await decodePng(bytes, checkPixels);
-  if (chunks.isSrgb) return { picture, isConverted: false };
+  if (chunks.isSrgb) return { picture, doubt: null };
   const shown = await decodeByBrowser(new Blob([bytes], { type: "image/png" }), checkPixels);
   // A profile of sRGB is not applied, so that no sample is rounded.
-  if (chunks.hasProfile && isAlmostEqual(picture, shown)) return { picture, isConverted: false };
-  return { picture: shown, isConverted: true };
+  if (chunks.hasProfile && isAlmostEqual(picture, shown)) return { picture, doubt: null };
+  return { picture: shown, doubt: "colours" };
+}
+
+function isAvif(bytes) {
+  return String.fromCharCode(...bytes.subarray(4, 12)) === "ftypavif";
 }
 
 function checkPixels(width, height) {

@@ -106,22 +106,25 @@ async function sentenceOf({ score, width, height }) {
 }
 
 function notesOf({ background }) {
-  const sides = Object.entries({ reference: "reference", distorted: "distorted image" });
-  const named = (wanted) => sides.filter(([side]) => pair[side].picture[wanted]).map(([, name]) => name);
   const notes = [];
-  const [transparent, converted] = [named("isTransparent"), named("isConverted")];
-  if (transparent.length) {
-    notes.push(
-      `The ${transparent.join(" and the ")} ${transparent.length > 1 ? "have" : "has"} transparent pixels. The score is ` +
-        `the larger difference on white and on black, here on ${background}.`,
-    );
-  }
-  if (converted.length) {
-    notes.push(
-      `The ${converted.join(" and the ")} ${converted.length > 1 ? "have" : "has"} colours other than sRGB. The browser ` +
-        "converts them, so the score can differ from that of the command line.",
-    );
-  }
+  const say = (isMeant, sentence) => {
+    const sides = Object.entries({ reference: "reference", distorted: "distorted image" });
+    const named = sides.filter(([side]) => isMeant(pair[side].picture)).map(([, name]) => name);
+    if (named.length) notes.push(`The ${named.join(" and the ")} ${named.length > 1 ? "have" : "has"} ${sentence}`);
+  };
+  say(
+    ({ isTransparent }) => isTransparent,
+    `transparent pixels. The score is the larger difference on white and on black, here on ${background}.`,
+  );
+  say(
+    ({ doubt }) => doubt === "colours",
+    "colours other than sRGB. The browser converts them, and the score can differ from that of the command line.",
+  );
+  say(
+    ({ doubt }) => doubt === "alpha",
+    "the alpha channel of an AVIF file. Browsers read it differently, and the score can differ from that of the " +
+      "command line.",
+  );
   return notes;
 }
 

@@ -4,9 +4,13 @@ import * as ort from "../vendor/onnxruntime-web/ort.wasm.bundle.min.mjs";
 
 import { ImageError } from "./errors.js";
 
-const LITE = new URL("../lite/", import.meta.url);
-const WASM = new URL("../vendor/onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url);
-const GRAPHS = ["extract", "compare", "map"];
+const FILES = {
+  wasm: new URL("../vendor/onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url),
+  extract: new URL("../lite/extract.onnx", import.meta.url),
+  compare: new URL("../lite/compare.onnx", import.meta.url),
+  map: new URL("../lite/map.onnx", import.meta.url),
+  description: new URL("../lite/metric.json", import.meta.url),
+};
 const MOST_RESIZED_PIXELS = 2 ** 24;
 
 export class Network {
@@ -17,8 +21,7 @@ export class Network {
    *   the server does not say it.
    */
   static async load(progress) {
-    const addresses = [WASM, ...GRAPHS.map((name) => new URL(`${name}.onnx`, LITE)), new URL("metric.json", LITE)];
-    const [wasm, extract, compare, map, description] = await fetchAll(addresses, progress);
+    const [wasm, extract, compare, map, description] = await fetchAll(Object.values(FILES), progress);
     ort.env.wasm.wasmBinary = wasm;
     ort.env.wasm.numThreads = 1; // threads need headers that a static host does not send
     const network = new Network();

@@ -105,9 +105,19 @@ export class Viewer {
     const bars = isLarger ? 12 : 0; // a scroll bar takes room
     this.stage.style.width = `${Math.min(room[0], shown[0] + bars)}px`;
     this.stage.style.height = `${Math.min(room[1], shown[1] + bars)}px`;
+    this.alignStage(room[0]);
     this.stage.classList.toggle("zoomed", isLarger);
     this.content.classList.toggle("enlarged", scale * ratio > 1);
     this.placeDivider();
+  }
+
+  // Centre the stage on whole pixels of the screen: between them, the images would be blurred.
+  alignStage(room) {
+    const ratio = devicePixelRatio;
+    const { left, top } = this.frame.getBoundingClientRect();
+    const whole = (position) => Math.round(position * ratio) / ratio;
+    this.stage.style.marginLeft = `${whole(left + (room - this.stage.offsetWidth) / 2) - left}px`;
+    this.stage.style.marginTop = `${whole(top + scrollY) - top - scrollY}px`;
   }
 
   placeDivider() {

@@ -35,10 +35,10 @@ onmessage = ({ data }) => {
 /** Decode an image and keep it as one side of the pair. */
 async function open({ side, file }) {
   pictures[side] = null;
-  const { picture, isConverted } = await decode(file);
+  const { picture, doubt } = await decode(file);
   pictures[side] = { picture, features: new Map() };
   const { width, height, isTransparent } = picture;
-  return { result: { width, height, isTransparent, isConverted } };
+  return { result: { width, height, isTransparent, doubt } };
 }
 
 /** Score the pair. Images with transparent pixels are compared on white and on black; the larger difference counts. */
