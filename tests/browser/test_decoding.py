@@ -74,6 +74,21 @@ def test_png_with_a_transparent_colour(
     assert (shared_page.decode(path)[0][:, 2:6, 3:9] == 1).all()
 
 
+@pytest.mark.parametrize(("colour_type", "depth"), [(0, 1), (0, 2), (0, 4), (0, 16), (2, 16)])
+def test_png_with_a_transparent_colour_that_the_command_line_refuses(
+    shared_page: AppPage, tmp_path: Path, colour_type: int, depth: int
+) -> None:
+    samples = RNG.integers(0, 2**depth, (13, 21, CHANNELS[colour_type]))
+    key = samples[3, 5]
+    chunks = {b"tRNS": struct.pack(f">{len(key)}H", *key)}
+    path = write_png(tmp_path / "a.png", samples, depth=depth, colour_type=colour_type, chunks=chunks)
+    for found, level in zip(shared_page.decode(path), (1, 0), strict=False):
+        expected = np.where((samples == key).all(2, keepdims=True), level, samples / (2**depth - 1))
+        np.testing.assert_array_equal(
+            found, np.broadcast_to(expected, (13, 21, 3)).transpose(2, 0, 1).astype(np.float32)
+        )
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_png_of_pillow_with_all_filters(shared_page: AppPage, tmp_path: Path, mode: str) -> None:
     with_alpha().convert(mode).save(tmp_path / "a.png", optimize=True)

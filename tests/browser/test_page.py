@@ -129,7 +129,7 @@ def test_the_score_and_its_meaning_are_those_of_the_command_line(
     if sentence:
         assert shown.meaning == sentence
     else:
-        assert shown.meaning.startswith("Images with a shorter side of 128 to 512 pixels are also compared with JPEG")
+        assert shown.meaning.endswith("the shorter side must have 128 to 512 pixels.")
     assert ("transparent" in shown.notes) == ("transparent" in name or "alpha" in name)
 
 
@@ -219,6 +219,7 @@ def bomb(folder: Path) -> Path:
         (animation("gif"), "'animation.gif' has several images"),
         (animation("png"), "'animation.png' has several images"),
         (animation("webp"), "'animation.webp' has several images"),
+        (animation("avif"), "'animation.avif' has several images"),
         (hdr, "'hdr.png' has HDR colours (PQ)"),
         (bomb, "'bomb.png' has 30000 x 30000 pixels, more than the limit of 89,478,485"),
     ],

@@ -10,17 +10,18 @@ const ALTERED =
 /**
  * Decode a file with the browser, which applies the orientation and converts the colours to sRGB with 8 bits.
  *
- * @param {Blob} file The file.
+ * @param {Uint8Array} bytes The file.
+ * @param {string} type Its media type; empty if it is not known.
  * @param {(width: number, height: number) => void} checkSize Throws if the image is too large.
  * @returns {Promise<Picture>} The image.
  */
-export async function decodeByBrowser(file, checkSize) {
-  if ((await countImages(file)) > 1) {
+export async function decodeByBrowser(bytes, type, checkSize) {
+  if ((await countImages(bytes, type)) > 1) {
     throw new ImageError("has several images (an animation). Save the wanted one as a file of its own");
   }
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { premultiplyAlpha: "none" });
+    bitmap = await createImageBitmap(new Blob([bytes], { type }), { premultiplyAlpha: "none" });
   } catch {
     throw new ImageError("is not an image that this browser can read, or it is damaged");
   }
@@ -36,10 +37,9 @@ export async function decodeByBrowser(file, checkSize) {
   }
 }
 
-async function countImages(file) {
-  if (!("ImageDecoder" in self) || !/^image\/(gif|webp|avif)$/.test(file.type)) return 1;
-  if (!(await ImageDecoder.isTypeSupported(file.type))) return 1;
-  const decoder = new ImageDecoder({ data: await file.arrayBuffer(), type: file.type });
+async function countImages(bytes, type) {
+  if (!("ImageDecoder" in self) || !type || !(await ImageDecoder.isTypeSupported(type))) return 1;
+  const decoder = new ImageDecoder({ data: bytes, type });
   try {
     await decoder.tracks.ready;
     return decoder.tracks.selectedTrack?.frameCount ?? 1;

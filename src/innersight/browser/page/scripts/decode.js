@@ -19,19 +19,24 @@ export async function decode(file) {
   if (file.size === 0) throw new ImageError("is empty");
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (!isPng(bytes)) {
-    const picture = await decodeByBrowser(file, checkPixels);
-    return { picture, doubt: isAvif(bytes) && picture.isTransparent ? "alpha" : null };
+    const type = mediaType(bytes);
+    const picture = await decodeByBrowser(bytes, type, checkPixels);
+    return { picture, doubt: type === "image/avif" && picture.isTransparent ? "alpha" : null };
   }
   const { picture, chunks } = await decodePng(bytes, checkPixels);
   if (chunks.isSrgb) return { picture, doubt: null };
-  const shown = await decodeByBrowser(new Blob([bytes], { type: "image/png" }), checkPixels);
+  const shown = await decodeByBrowser(bytes, "image/png", checkPixels);
   // A profile of sRGB is not applied, so that no sample is rounded.
   if (chunks.hasProfile && isAlmostEqual(picture, shown)) return { picture, doubt: null };
   return { picture: shown, doubt: "colours" };
 }
 
-function isAvif(bytes) {
-  return String.fromCharCode(...bytes.subarray(4, 12)) === "ftypavif";
+// The type by the content: the name of a file can be wrong. Only types that can have several images are told apart.
+function mediaType(bytes) {
+  const head = String.fromCharCode(...bytes.subarray(0, 12));
+  if (head.startsWith("GIF8")) return "image/gif";
+  if (/^RIFF.{4}WEBP/s.test(head)) return "image/webp";
+  return /^.{4}ftypavi[fs]/s.test(head) ? "image/avif" : "";
 }
 
 function checkPixels(width, height) {

@@ -100,8 +100,8 @@ async function sentenceOf({ score, width, height }) {
   const sizes = Object.keys(table.sizes).map(Number);
   return (
     meaning(table, score, width, height) ??
-    `Images with a shorter side of ${Math.min(...sizes)} to ${Math.max(...sizes)} pixels are also compared with JPEG ` +
-      `qualities. The shorter side of these images has ${Math.min(width, height)} pixels.`
+    "There is no comparison with JPEG qualities for this size: the shorter side must have " +
+      `${Math.min(...sizes)} to ${Math.max(...sizes)} pixels.`
   );
 }
 

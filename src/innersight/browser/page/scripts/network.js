@@ -1,6 +1,6 @@
 // The graphs of the bundle, run with ONNX Runtime. docs/bundles.md of the project describes them.
 
-import * as ort from "../vendor/onnxruntime-web/ort.wasm.bundle.min.mjs";
+import * as ort from "../vendor/onnxruntime-web/ort.wasm.bundle.min.js";
 
 import { ImageError } from "./errors.js";
 
