@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Which tests `make test` runs, as pytest's -m takes it; `make test TESTS=` runs all.
 TESTS ?= not thorough
 
-.PHONY: demo test lint bundle docs docs-serve clean
+.PHONY: demo test lint bundle docs docs-serve vendor clean
 
 # The core alone, without torch.
 demo: .venv/core.stamp
@@ -30,6 +30,10 @@ docs: .venv/docs.stamp
 
 docs-serve: .venv/docs.stamp
 	$(BIN)/python -m mkdocs serve
+
+# Fetches the files of other projects again (src/**/vendor.json). It needs npm.
+vendor: .venv/bin/python
+	$(BIN)/python scripts/vendor.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -31,6 +31,7 @@ ABSENT = (
 )
 CORE = (
     "_version",
+    "browser",
     "bundles",
     "cli",
     "datasets",
@@ -138,7 +139,8 @@ def test_the_configuration_of_a_shipped_metric_is_the_one_that_torch_shows(pair:
 
 
 @pytest.mark.parametrize(
-    "command", ["score", "batch", "bench", "evaluate", "export", "metrics", "plot", "weights", "backbones"]
+    "command",
+    ["score", "app", "batch", "bench", "evaluate", "export", "metrics", "plot", "report", "weights", "backbones"],
 )
 def test_each_help_is_shown(tmp_path: Path, command: str) -> None:
     assert innersight_command(tmp_path, command, "--help").returncode == 0
@@ -204,6 +206,9 @@ def test_an_installation_without_extras_is_small_and_scores_a_pair(pair: Path, t
     names = zipfile.ZipFile(wheel).namelist()
     for name in ("bundles/lite/metric.json", "bundles/lite/extract.onnx", "bundles/lite/compare.onnx", "py.typed"):
         assert f"innersight/{name}" in names
+    page = ROOT / "src" / "innersight" / "browser" / "page"
+    for path in page.rglob("*.*"):
+        assert path.is_dir() or f"innersight/browser/page/{path.relative_to(page).as_posix()}" in names
     for name in ("LICENSE", "NOTICE"):
         assert name in {Path(file).name for file in names}
 

@@ -22,6 +22,7 @@ from innersight.cli import (
     evaluate,
     export,
     gate,
+    page,
     plot,
     report,
     score,
@@ -53,6 +54,7 @@ _add("batch", batch.batch)
 _add("gate", gate.gate)
 _add("target", target.target)
 _add("video", video.video)
+_add("app", page.app)
 _add("bench", bench.bench)
 _add("evaluate", evaluate.evaluate)
 _add("report", report.report)
