@@ -124,8 +124,8 @@ def main() -> None:
     parser.add_argument("--pixels", type=float, nargs="+", default=[0, 0.2], help="shares of the term of pixels")
     parser.add_argument("--chroma", default=None, choices=["half", "full"], help="of the view; that of the preset")
     parser.add_argument("--jitter", type=int, default=0)
-    parser.add_argument("--size", type=int, default=128, help="side of the images, pixels")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--size", type=int, default=96, help="side of the images, pixels")
+    parser.add_argument("--steps", type=int, default=80)
     options = parser.parse_args()
     target = read(options.size)
     changes = {"views.main.input": f"short={options.size}"}
