@@ -23,9 +23,9 @@ lint: .venv/dev.stamp
 bundle: .venv/dev.stamp
 	$(BIN)/innersight export lite --out src/innersight/bundles/lite --overwrite
 
-# The site of the documents, in the folder site. A warning is an error.
+# The site of the documents, in the folder site. A warning is an error, but not with --quiet, which drops warnings.
 docs: .venv/docs.stamp
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Open site/index.html"
 
 docs-serve: .venv/docs.stamp

@@ -117,7 +117,7 @@ def test_every_block_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -
             elif language == "sh":
                 done = subprocess.run(
                     ["bash", "-euo", "pipefail", "-c", text],
-                    cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900,
+                    cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600,
                 )  # fmt: skip
                 assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
                 output = done.stdout
