@@ -174,7 +174,7 @@ class TestPixels:
             def forward(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
                 return (reference - distorted).flatten(1).sum(1) * 0
 
-        with pytest.raises(ArgumentError, match="blind has a score of 0 for white noise.* Use pixels=0"):
+        with pytest.raises(ArgumentError, match=r"blind has a score of 0 for white noise.* Use pixels=0"):
             MetricLoss(Blind())
         assert MetricLoss(Blind(), pixels=0).pixel_weight == 0
 

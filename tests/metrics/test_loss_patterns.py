@@ -101,10 +101,7 @@ def test_descent_removes_a_hidden_pattern(
     "start", ["noise", *(pytest.param(period, marks=pytest.mark.thorough) for period in (2, 4, 8, 16, 32))]
 )
 def test_the_psnr_rises_as_the_loss_falls(script: ModuleType, loss: MetricLoss, start: int | str) -> None:
-    if start == "noise":
-        starts = [script.noisy(PHOTOGRAPH, 15)]
-    else:
-        starts = [tiled(start, channel) for channel in range(3)]
+    starts = [script.noisy(PHOTOGRAPH, 15)] if start == "noise" else [tiled(start, channel) for channel in range(3)]
     for images in starts:
         first, best = float(value(loss, images)), psnr(images)
         for _ in range(3):

@@ -135,14 +135,15 @@ def _pixel_weight(metric: FullReferenceMetric, share: float) -> float:
     side = max([min((view.input.short_side or 256 for view in views), default=256), *windows])
     draw = torch.Generator().manual_seed(0)
     colours = torch.rand(1, 3, 16, 16, generator=draw)
-    image = nn.functional.interpolate(colours, size=(side, side), mode="bicubic").clamp(0.1, 0.9)  # leaves the noise room
+    smooth = nn.functional.interpolate(colours, size=(side, side), mode="bicubic")
+    image = smooth.clamp(0.1, 0.9)  # leaves the noise room
     noisy = image + math.sqrt(_NOISE_MSE) * torch.randn(image.shape, generator=draw)
     with torch.no_grad():
         score = float(metric(*(each.clamp(0, 1).to(metric.device, metric.dtype) for each in (image, noisy))))
     if not score > 0:
         raise ArgumentError(
-            f"Argument `metric`: {metric.name} has a score of {score:g} for white noise, which does not scale the error "
-            "of pixels. Use pixels=0."
+            f"Argument `metric`: {metric.name} has a score of {score:g} for white noise, which does not scale the "
+            "error of pixels. Use pixels=0."
         )
     # Two digits: the weight is the same on all devices, although their scores differ by rounding.
     return float(f"{share / (1 - share) * score / _NOISE_MSE:.2g}")
@@ -171,8 +172,8 @@ def as_loss(
     With the scale `linear` the terms :math:`d_t` of a preset count as they are,
     :math:`s = \sum_t w_t d_t / \sum_t w_t`. The scale `log` of the scores gives small differences large gradients.
 
-    The score :math:`s` alone is nearly 0 for some large errors, such as patterns that the filters of the network cancel,
-    also of luma and of period 2. The mean squared error of the pixels excludes them. Each image of loss L has
+    The score :math:`s` alone is nearly 0 for some large errors, such as patterns that the filters of the network
+    cancel, also of luma and of period 2. The mean squared error of the pixels excludes them. Each image of loss L has
 
     .. math:: \mathrm{PSNR} \ge 10 \log_{10}(\mu / L)
 
@@ -187,8 +188,8 @@ def as_loss(
             directions. What leaves on one side comes in on the other. So the loss does not always see an image on the
             same grid of the strides of a network. It does not prevent patterns that the network does not see at any
             shift. Default: 0, no shift.
-        pixels: Share of the squared error in the loss of white noise of PSNR 30 dB, from 0 (the score alone) to 0.99. One
-            image is scored for it here. A higher share gives a higher PSNR, and counts more of what people do not see.
+        pixels: Share of the squared error in the loss of white noise of PSNR 30 dB, from 0 (the score alone) to 0.99.
+            One image is scored for it here. A higher share gives a higher PSNR, and counts more of what people do not see.
             Default: 0.2.
         scale: `linear` (default) or `log`.
         weights: As for `create_metric`.
