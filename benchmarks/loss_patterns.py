@@ -3,8 +3,8 @@
     python benchmarks/loss_patterns.py
 
 The search maximizes the squared error of an image while its loss is at most that of the same photograph with white
-noise of PSNR 30 dB, or coded as JPEG of quality 30. It is Adam from small noise, on all pixels, or on one square tile of free
-pixels without a mean, which is repeated over the image: all patterns of this period, of all channels and phases. Among
+noise of PSNR 30 dB, or coded as JPEG of quality 30. It is Adam from small noise, on all pixels, or on one square tile
+of free pixels without a mean, which is repeated over the image: all patterns of this period, of all channels and phases. Among
 the periods are the strides of convolutional networks (2 to 32) and the patch of a ViT (14). The network gets the images
 at their own size, so that patterns meet its strides. Each line has the lowest PSNR of the photographs.
 

@@ -189,8 +189,8 @@ def as_loss(
             same grid of the strides of a network. It does not prevent patterns that the network does not see at any
             shift. Default: 0, no shift.
         pixels: Share of the squared error in the loss of white noise of PSNR 30 dB, from 0 (the score alone) to 0.99.
-            One image is scored for it here. A higher share gives a higher PSNR, and counts more of what people do not see.
-            Default: 0.2.
+            One image is scored for it here. A higher share gives a higher PSNR, and counts more of what people do not
+            see. Default: 0.2.
         scale: `linear` (default) or `log`.
         weights: As for `create_metric`.
         device: The device of the images. Default: `cpu`.
