@@ -4,12 +4,13 @@
 
 The search maximizes the squared error of an image while its loss is at most that of the same photograph with white
 noise of PSNR 30 dB, or coded as JPEG of quality 30. It is Adam from small noise, on all pixels, or on one square tile
-of free pixels without a mean, which is repeated over the image: all patterns of this period, of all channels and phases. Among
-the periods are the strides of convolutional networks (2 to 32) and the patch of a ViT (14). The network gets the images
-at their own size, so that patterns meet its strides. Each line has the lowest PSNR of the photographs.
+of free pixels without a mean, which is repeated over the image: all patterns of this period, of all channels and
+phases. Among the periods are the strides of convolutional networks (2 to 32) and the patch of a ViT (14). The network
+gets the images at their own size, so that patterns meet its strides. Each line has the lowest PSNR of the
+photographs.
 
-Then it starts from the pattern that it found without the term of pixels, and lowers the loss by gradient descent, once
-without and once with this term.
+Then it starts from the pattern that it found without the term of pixels, and lowers the loss by gradient descent,
+once without and once with this term.
 """
 
 from __future__ import annotations
