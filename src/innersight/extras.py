@@ -24,6 +24,8 @@ _EXTRAS = {
     "torchmetrics": "torchmetrics",
     "ray": "ray",
     "fsspec": "ray",
+    "matplotlib": "plot",
+    "pyiqa": "pyiqa",
 }
 """The extra that installs a module. `pyproject.toml` lists what each extra installs."""
 

@@ -22,6 +22,8 @@ from innersight.cli import (
     evaluate,
     export,
     gate,
+    page,
+    plot,
     report,
     score,
     target,
@@ -52,6 +54,7 @@ _add("batch", batch.batch)
 _add("gate", gate.gate)
 _add("target", target.target)
 _add("video", video.video)
+_add("app", page.app)
 _add("bench", bench.bench)
 _add("evaluate", evaluate.evaluate)
 _add("report", report.report)
@@ -59,6 +62,7 @@ _add("export", export.export)
 _add("verify-paper", verify.verify_paper)
 _add("backbones", catalogues.backbones)
 app.add_typer(catalogues.metrics_app, name="metrics")
+app.add_typer(plot.app, name="plot")
 app.add_typer(weights.app, name="weights")
 
 

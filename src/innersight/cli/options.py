@@ -102,6 +102,14 @@ Runtime = Annotated[
         "a bundle and no other option changes it, otherwise torch).",
     ),
 ]
+Metric = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FOLDER|FILE[:PATH=VALUE]...",
+        help="Metric: a name from `innersight metrics`, the folder of a bundle, or a .toml or .json file. :PATH=VALUE "
+        "changes a value of its configuration.",
+    ),
+]
 Metrics = Annotated[
     list[str] | None,
     typer.Option(

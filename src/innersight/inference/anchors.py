@@ -70,8 +70,7 @@ def find_anchors(description: Mapping[str, Any], size: tuple[int, int]) -> Ancho
         >>> find_anchors(Scorer("lite").describe(), (4000, 6000)) is None
         True
     """
-    table = json.loads(files("innersight.inference").joinpath(_FILE).read_text())
-    found = table.get(configuration_digest(description))
+    found = anchor_table(description)
     if found is None:
         return None
     sizes = sorted(int(text) for text in found["sizes"])
@@ -84,6 +83,20 @@ def find_anchors(description: Mapping[str, Any], size: tuple[int, int]) -> Ancho
         for name, curve in curves.items()
     }
     return Anchors(found["qualities"], between["lowest"], between["highest"])
+
+
+def anchor_table(description: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the table of a metric: its `qualities`, and by size the `lowest` and the `highest` scores.
+
+    Args:
+        description: What `Scorer.describe` returns.
+
+    Returns:
+        The table; None if there is none for exactly this configuration and these weights.
+    """
+    table = json.loads(files("innersight.inference").joinpath(_FILE).read_text())
+    found: Mapping[str, Any] | None = table.get(configuration_digest(description))
+    return found
 
 
 def configuration_digest(description: Mapping[str, Any]) -> str:
