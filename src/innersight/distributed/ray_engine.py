@@ -89,9 +89,10 @@ def score_with_ray(
     """Score a list on the actors of Ray, and write Parquet files to a folder.
 
     Each shard becomes a file `part-NUMBER-of-COUNT.parquet` with the columns of the list, the results of
-    `innersight.inference.batch.score_list`, and `row`, the number of the row in the list. `_manifest.json` appears last,
-    with what decided the scores and the counts of each file. If a worker is killed, Ray scores its shard again. If the
-    whole run is killed, `resume=True` scores the missing shards. The scores are those of the local engine within 1e-5.
+    `innersight.inference.batch.score_list`, and `row`, the number of the row in the list. `_manifest.json` appears
+    last, with what decided the scores and the counts of each file. If a worker is killed, Ray scores its shard again.
+    If the whole run is killed, `resume=True` scores the missing shards. The scores are those of the local engine within
+    1e-5.
 
     Args:
         pairs: The list, from `open_place` or `open_list`.
@@ -113,6 +114,7 @@ def score_with_ray(
             or a shard fails several times.
     """
     with needed_for("The engine `ray`"):
+        import fsspec  # noqa: F401 - with its own line if it is missing
         import ray
 
     options = options or ShardOptions()

@@ -51,7 +51,7 @@ class Folder:
         with needed_for(f"The place '{self.url}'"):
             import fsspec
         try:
-            system, path = fsspec.url_to_fs(self.url)
+            system, path = fsspec.url_to_fs(self.url)  # type: ignore[no-untyped-call]
         except (ValueError, ImportError) as error:
             raise ArgumentError(
                 f"'{self.url}' cannot be opened: {first_line(error)} Use a path, or a URL whose scheme fsspec knows."
@@ -139,7 +139,7 @@ def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[st
         import fsspec
 
         try:
-            system, path = fsspec.url_to_fs(place)
+            system, path = fsspec.url_to_fs(place)  # type: ignore[no-untyped-call]
             system.get_file(path, str(files[place]))
         except FileNotFoundError:
             errors[place] = f"No such file: '{place}'."
