@@ -67,14 +67,19 @@ def _weights(folder: Path) -> None:
     (folder / ".pages" / "weights").symlink_to(folder / "weights")
 
 
+def _bundle(folder: Path, name: str) -> None:
+    """The bundle of `lite`, under the name of one that a page has exported."""
+    shutil.copytree(ROOT / "src" / "innersight" / "bundles" / "lite", folder / name)
+
+
 def _offline(folder: Path) -> None:
     _weights(folder)
-    shutil.copytree(ROOT / "src" / "innersight" / "bundles" / "lite", folder / "bundle")
+    _bundle(folder, "bundle")
 
 
 EXTRA_FILES: dict[str, Callable[[Path], None]] = {
     "README": _weights,
-    "bundles": _weights,
+    "bundles": lambda folder: _bundle(folder, "vit-bundle"),
     "gate": _gate,
     "offline": _offline,
     "video": _video,

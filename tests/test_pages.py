@@ -5,8 +5,8 @@ is written to that file instead. A block ```text is the output of the block befo
 ` ...` shows the beginning of a line. A block ```toml is read. `page_files.py` makes the files that the pages name.
 
 Two kinds of blocks are not run by this test. A block of installations, in which each line starts with `pip `, is run in a
-new environment by another test below. A block that is indented by four spaces has measurements, which take up to days,
-or downloads: its programs and their options are checked. So are the commands in blocks of the README without a language.
+new environment by another test below. A block that is indented by four spaces has measurements and exports, which take minutes to
+days, or downloads: its programs and their options are checked. So are the commands in blocks of the README without a language.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 TOLERANCE = 0.03  # of numbers, relative: decoders and runtimes differ a little
 PROGRAMS = {"cjxl": "libjxl-tools", "avifenc": "libavif-bin", "cwebp": "webp"}
 INSTALLING = ("index", "offline")
-THOROUGH = {"bundles", "weights"}  # an export takes minutes, and offline.md has most of the other page
+THOROUGH = {"weights"}  # offline.md has most of it
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -117,7 +117,7 @@ def test_every_block_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -
             elif language == "sh":
                 done = subprocess.run(
                     ["bash", "-euo", "pipefail", "-c", text],
-                    cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600,
+                    cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900,
                 )  # fmt: skip
                 assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
                 output = done.stdout
