@@ -216,8 +216,8 @@ def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
 
 def test_a_pair_without_a_score_says_why(page: Page) -> None:
     page.locator(".tabulator-row", has_text="gone.png").click()
-    assert page.locator("#pair-message").inner_text() == "The file is missing."
-    assert page.locator("#stage").is_hidden()
+    expect(page.locator("#pair-message")).to_have_text("The file is missing.")
+    expect(page.locator("#stage")).to_be_hidden()
 
 
 def test_the_theme_follows_the_system_and_the_button(report: Path, chromium) -> None:
