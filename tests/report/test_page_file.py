@@ -63,7 +63,7 @@ def test_text_of_a_list_is_shown_and_never_run(rows: list[ReportRow], watched: W
     write_report(path, Report(ATTACKS[0], [metric], hostile, section, notes=ATTACKS), scorer)
     page = watched.page
     page.goto(path.as_uri())
-    page.wait_for_selector(".tabulator-row")
+    page.wait_for_selector("html[data-ready]")
     page.locator("#scatter .point").first.hover(force=True)  # a transparent layer takes the pointer
     page.locator(".tabulator-row").first.click()
     expect(page.locator("#pair-about")).not_to_be_empty()
@@ -113,7 +113,7 @@ def test_a_table_of_10_000_pairs_draws_the_visible_rows_only(watched: WatchedPag
     write_report(tmp_path / "many.html", Report("Many", [ReportMetric.of(scorer)], many), scorer, pairs=0)
     page = watched.page
     page.goto((tmp_path / "many.html").as_uri())
-    page.wait_for_selector(".tabulator-row")
+    page.wait_for_selector("html[data-ready]")
     assert page.locator(".tabulator-row").count() < 200
     page.locator("[tabulator-field=score0] .tabulator-col-title").click()
     expect(page.locator(".tabulator-row [tabulator-field=score0]").first).to_have_text("0")
