@@ -8,7 +8,7 @@ import { WorkerClient } from "./worker_client.js";
 
 const byId = (id) => document.getElementById(id);
 const zones = { reference: new Zone("reference"), distorted: new Zone("distorted") };
-const pair = { reference: null, distorted: null }; // of each side: {file, details} of the picture
+const pair = { reference: null, distorted: null }; // of each side: the file, and what the worker tells of it
 const viewer = new Viewer();
 const anchors = fetch(new URL("../anchors.json", import.meta.url)).then((response) => response.json());
 let isLoaded = false;

@@ -10,7 +10,7 @@ export class WorkerClient {
     this.last = 0;
     this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => this.receive(data);
-    this.worker.onerror = (event) => handlers.failed({ problem: event.message || "the worker cannot be started" });
+    this.worker.onerror = (event) => this.fail(event.message || "the worker cannot be started");
   }
 
   /** Decode a file as one side of the pair. */
@@ -29,6 +29,12 @@ export class WorkerClient {
       this.waiting.set(id, { resolve, reject });
       this.worker.postMessage({ id, ...request });
     });
+  }
+
+  fail(problem) {
+    this.handlers.failed({ problem });
+    for (const { reject } of this.waiting.values()) reject(new Error(problem));
+    this.waiting.clear();
   }
 
   receive(message) {
