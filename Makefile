@@ -1,10 +1,10 @@
-# Two commands: `make demo` and `make test`. Each sets up what it needs in .venv on its first run.
+# `make demo`, `make test` and `make docs`. Each sets up what it needs in .venv on its first run.
 PYTHON ?= python3
 BIN := .venv/bin
 # Which tests `make test` runs, as pytest's -m takes it; `make test TESTS=` runs all.
 TESTS ?= not thorough
 
-.PHONY: demo test lint bundle vendor clean
+.PHONY: demo test lint bundle docs docs-serve vendor clean
 
 # The core alone, without torch.
 demo: .venv/core.stamp
@@ -23,6 +23,14 @@ lint: .venv/dev.stamp
 bundle: .venv/dev.stamp
 	$(BIN)/innersight export lite --out src/innersight/bundles/lite --overwrite
 
+# The site of the documents, in the folder site. A warning is an error, but not with --quiet, which drops warnings.
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Open site/index.html"
+
+docs-serve: .venv/docs.stamp
+	$(BIN)/python -m mkdocs serve
+
 # Fetches the files of other projects again (src/**/vendor.json). It needs npm.
 vendor: .venv/bin/python
 	$(BIN)/python scripts/vendor.py
@@ -34,10 +42,16 @@ vendor: .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-# With torch, all other extras and the tools of the tests.
-.venv/dev.stamp: pyproject.toml | .venv/bin/python
+# With torch, most other extras and the tools of the tests. Most dependencies of pyiqa (1.5 GB beside torch) are for metrics
+# that no test uses, such as transformers, bitsandbytes and numba. The extra `dev` has what its import needs.
+.venv/dev.stamp: pyproject.toml Makefile | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps pyiqa==0.1.16
+	touch $@ .venv/core.stamp .venv/docs.stamp
+
+.venv/docs.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ .venv/core.stamp
 
 clean:
-	rm -rf .venv demo-output
+	rm -rf .venv demo-output site

@@ -1,8 +1,8 @@
 """Measure the page of `innersight app` in Chromium, beside the command line: `python benchmarks/browser_page.py`.
 
 Loading is the time from the request of the page to the network that is ready. Scoring is the time from the choice of
-the second file to the score on the page, without that of the first file. Both read files, and both
-compute the map. Each number is the smallest of several runs, on which other work of the machine has the least effect.
+the second file to the score on the page, without that of the first file. Both read files, and both compute the map.
+Each number is the smallest of several runs, on which other work of the machine has the least effect.
 """
 
 from __future__ import annotations

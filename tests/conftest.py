@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,14 @@ settings.register_profile("untimed", deadline=None)  # machines have their load
 settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the examples in the docstrings of the integration of pyiqa if it is not installed, and say so."""
+    if importlib.util.find_spec("pyiqa") is None:
+        for item in items:
+            if isinstance(item, pytest.DoctestItem) and item.name == "innersight.integrations.pyiqa.register":
+                item.add_marker(pytest.mark.skip(reason="NOT RUN: pyiqa is not installed"))
 
 
 @pytest.fixture(scope="session")

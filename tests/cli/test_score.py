@@ -221,7 +221,7 @@ def test_the_command_line_gives_the_scores_of_the_paper(run: Run, tmp_path: Path
         (("ref.png", "dis.jpg", "--weights", "none.pth"), ("No weights file 'none.pth' was found",)),
         (("ref.png", "dis.jpg", "--weights", "text.png"), ("text.png", "could run")),
         (("ref.png", "dis.jpg", "--map", "m.jpg"), ("must end in .png, but got 'm.jpg'",)),
-        (("ref.png", "dis.jpg", "--map", "ref.png"), ("would replace the image 'ref.png'",)),
+        (("ref.png", "dis.jpg", "--map", "ref.png"), ("would replace the input 'ref.png'",)),
         (("ref.png", "dis.jpg", "--set", "terms.moment.weight=0"), ("Did you mean terms.moments.weight",)),
         (("ref.png", "dis.jpg", "--set", "terms.moments.weight=much"), ("terms.moments.weight", "but got 'much'")),
         (("ref.png", "dis.jpg", "--set", "scale"), ("--set takes PATH=VALUE", "but got 'scale'")),

@@ -11,6 +11,7 @@ from torch import multiprocessing, nn
 import innersight
 from innersight import as_loss
 from innersight.errors import ArgumentError
+from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.loss import MetricLoss
 from processes import PHOTOGRAPH, noisy, step_in_process
 
@@ -24,13 +25,23 @@ def loss() -> MetricLoss:
     return as_loss("lite")
 
 
-def test_it_is_the_linear_score_of_the_output_against_the_target(loss: MetricLoss) -> None:
+def test_it_is_the_linear_score_of_the_output_and_the_squared_error(loss: MetricLoss) -> None:
     metric = innersight.create_metric("lite", changes={"scale": "linear"})
     output = noisy(PHOTOGRAPH)
-    torch.testing.assert_close(loss(output, PHOTOGRAPH), metric(PHOTOGRAPH, output).mean())
-    log = as_loss("lite", scale="log")
+    score, error = metric(PHOTOGRAPH, output).mean(), ((output - PHOTOGRAPH) ** 2).mean()
+    torch.testing.assert_close(loss(output, PHOTOGRAPH), score + loss.pixel_weight * error)
+    torch.testing.assert_close(as_loss("lite", pixels=0)(output, PHOTOGRAPH), score)
+    log = as_loss("lite", scale="log", pixels=0)
     torch.testing.assert_close(log(output, PHOTOGRAPH), innersight.create_metric("lite")(PHOTOGRAPH, output).mean())
-    assert loss(PHOTOGRAPH, PHOTOGRAPH) == 0
+
+
+def test_identical_images_have_the_loss_0_and_a_gradient_of_0(loss: MetricLoss) -> None:
+    output = PHOTOGRAPH.clone().requires_grad_()
+    value = loss(output, PHOTOGRAPH)
+    value.backward()
+    assert value == 0
+    assert output.grad is not None
+    assert (output.grad == 0).all()
 
 
 def test_reductions() -> None:
@@ -132,6 +143,42 @@ class TestJitter:
         assert firsts == {0, 1, 2, 3}
 
 
+class TestPixels:
+    @pytest.mark.parametrize("pixels", [0.2, 0.5])
+    @pytest.mark.parametrize("changes", [{}, {"views.main.input": "short=96"}, {"scale": "log"}], ids=str)
+    def test_the_share_is_that_of_white_noise_of_30_decibels(self, pixels: float, changes: dict[str, object]) -> None:
+        side = 96 if "views.main.input" in changes else 256
+        loss = as_loss("lite", pixels=pixels, changes=changes)
+        # Colours of large areas and no details, as in a photograph out of focus.
+        target = nn.functional.interpolate(PHOTOGRAPH[..., ::8, ::8], (side, side), mode="bicubic").clamp(0, 1)
+        output = noisy(target, 10 ** (-30 / 20))
+        share = loss.pixel_weight * ((output - target) ** 2).mean() / loss(output, target)
+        assert float(share) == pytest.approx(pixels, rel=0.15)
+
+    def test_a_metric_with_windows_or_without_views(self) -> None:
+        windows = as_loss("lite", changes={"views.main.input": "window=288,stride=200"})
+        assert windows.pixel_weight == pytest.approx(as_loss("lite").pixel_weight, rel=0.2)
+        assert MetricLoss(innersight.create_metric("gmsd")).pixel_weight > 0
+
+    def test_the_weight_does_not_depend_on_the_precision(self) -> None:
+        assert as_loss("lite", precision="fp64").pixel_weight == as_loss("lite").pixel_weight
+
+    def test_a_metric_that_does_not_respond_to_noise_is_refused(self) -> None:
+        class Blind(FullReferenceMetric):
+            is_differentiable, higher_is_better, name = True, False, "blind"  # type: ignore[assignment]
+            device, runtime_name, citation = torch.device("cpu"), "", ""  # type: ignore[assignment]
+
+            def describe(self) -> dict[str, object]:
+                return {}
+
+            def forward(self, reference: torch.Tensor, distorted: torch.Tensor) -> torch.Tensor:
+                return (reference - distorted).flatten(1).sum(1) * 0
+
+        with pytest.raises(ArgumentError, match=r"blind has a score of 0 for white noise.* Use pixels=0"):
+            MetricLoss(Blind())
+        assert MetricLoss(Blind(), pixels=0).pixel_weight == 0
+
+
 @pytest.mark.slow
 def test_a_noisy_photograph_is_restored_by_gradient_descent() -> None:
     torch.manual_seed(0)
@@ -155,6 +202,8 @@ class TestRefused:
             ({"reduction": "max"}, "Argument `reduction` must be one of"),
             ({"jitter": -1}, "Argument `jitter` must be an integer of pixels from 0"),
             ({"jitter": 1.5}, "Argument `jitter` must be an integer of pixels from 0"),
+            ({"pixels": -0.1}, "Argument `pixels` must be a number from 0 to 0.99"),
+            ({"pixels": 1}, "Argument `pixels` must be a number from 0 to 0.99"),
             ({"metric": "psnr"}, "cannot be a loss: psnr"),
         ],
     )

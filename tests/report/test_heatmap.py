@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from innersight.errors import ArgumentError
-from innersight.report.heatmap import check_destination, draw_heatmap
+from innersight.report.heatmap import draw_heatmap
 
 BLACK = np.zeros((3, 20, 30), dtype=np.float32)
 
@@ -49,18 +47,3 @@ def test_errors() -> None:
         draw_heatmap(np.zeros((4, 4), dtype=np.float32), BLACK)
     with pytest.raises(ArgumentError, match="`top` must be above 0, but got 0"):
         draw_heatmap(np.zeros((20, 30), dtype=np.float32), BLACK, top=0)
-
-
-def test_a_destination_is_checked_before_the_work(tmp_path: Path) -> None:
-    (tmp_path / "image.png").touch()
-    (tmp_path / "folder.png").mkdir()
-    check_destination(tmp_path / "new.png", [tmp_path / "image.png"])
-    for name, message in (
-        ("m.jpeg", r"name of a map must end in \.png, but got '.*m\.jpeg'"),
-        ("", r"name of a map must end in \.png"),
-        ("at/all/m.png", r"folder '.*at/all' of the map does not exist\. Create it first"),
-        ("folder.png", "folder.png', which is a folder"),
-        ("../" + tmp_path.name + "/image.png", "would replace the image"),
-    ):
-        with pytest.raises(ArgumentError, match=message):
-            check_destination(tmp_path / name, [tmp_path / "image.png"])

@@ -124,6 +124,7 @@ def run_bench(
     resamples: int = 1000,
     seed: int = 0,
     votes: int | None = None,
+    with_layers: bool = False,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> BenchResult:
     """Score a data set and measure the agreement of each metric with the opinions.
@@ -144,6 +145,7 @@ def run_bench(
         seed: Seed of the resamples and of the random subset of pairs. Default: 0.
         votes: Number of votes whose mean is an opinion. Default: None, the numbers in the data set. If the data set has
             none either, the standard deviations are used as standard errors.
+        with_layers: Also write `per_layer`, the part of each layer in the score. Default: False.
         on_row: Function that is called after each row with the number of rows done. Default: none.
 
     Returns:
@@ -166,6 +168,7 @@ def run_bench(
             perturbation=perturbation,
             resume=resume,
             overwrite=overwrite,
+            with_layers=with_layers,
             on_row=lambda rows, before=before: on_row(before + rows),  # type: ignore[misc]
         )
         before += scored.rows
@@ -207,6 +210,7 @@ def score_dataset(
     perturbation: Perturbation | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    with_layers: bool = False,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> Scored:
     """Score the images of a data set and write the scores to a file.
@@ -218,6 +222,7 @@ def score_dataset(
         perturbation: Perturbation of the images. Default: None.
         resume: Continue an earlier run with the same data set, metrics and file. Default: False.
         overwrite: Delete the results of an earlier run. Default: False.
+        with_layers: Also write `per_layer`, the part of each layer in the score. Default: False.
         on_row: Function that is called after each row with the number of rows in the file. Default: none.
 
     Returns:
@@ -233,6 +238,7 @@ def score_dataset(
         resume=resume,
         overwrite=overwrite,
         perturbation=perturbation,
+        with_layers=with_layers,
         on_row=on_row,
     )
     return Scored(_read_scores(path, list(metrics)), done.rows, done.failed)

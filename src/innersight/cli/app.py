@@ -15,7 +15,22 @@ from typing import Annotated
 import typer
 
 from innersight._version import __version__
-from innersight.cli import batch, bench, catalogues, evaluate, export, gate, page, score, target, verify, video, weights
+from innersight.cli import (
+    batch,
+    bench,
+    catalogues,
+    evaluate,
+    export,
+    gate,
+    page,
+    plot,
+    report,
+    score,
+    target,
+    verify,
+    video,
+    weights,
+)
 from innersight.errors import InnersightError, first_line
 from innersight.extras import missing_extra
 
@@ -42,10 +57,12 @@ _add("video", video.video)
 _add("app", page.app)
 _add("bench", bench.bench)
 _add("evaluate", evaluate.evaluate)
+_add("report", report.report)
 _add("export", export.export)
 _add("verify-paper", verify.verify_paper)
 _add("backbones", catalogues.backbones)
 app.add_typer(catalogues.metrics_app, name="metrics")
+app.add_typer(plot.app, name="plot")
 app.add_typer(weights.app, name="weights")
 
 

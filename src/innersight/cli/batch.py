@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from innersight.cli import options
 from innersight.cli.progress import Progress
 from innersight.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from innersight.inference.pair_lists import PairList
+    from innersight.inference.regions import Region
+    from innersight.inference.scorer import Scorer
+    from innersight.io.pictures import Colour
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -114,6 +122,7 @@ def batch(
             "none.",
         ),
     ] = None,
+    report: options.Report = None,
     quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print no progress and no summary.")] = False,
 ) -> None:
     """Score a list of image pairs, or two folders with the same file names.
@@ -133,6 +142,10 @@ def batch(
         from innersight.inference.summary import check_summary
 
         check_summary(summary)
+    if report is not None:
+        from innersight.report.page import check_report
+
+        check_report(report)
     limit = _bytes("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
     kept = None
@@ -181,6 +194,8 @@ def batch(
         columns = listed.reference_column, listed.distorted_column
         better = {name: scorer.higher_is_better for name, scorer in scorers.items()}
         write_summary(summary, summarise(pairs_of_output(out, list(scorers), columns), better))
+    if report is not None:
+        _write_report(report, out, listed, scorers, region, shown_on, quiet=quiet)
     if not quiet:
         earlier = f" ({outcome.resumed} of them from an earlier run)" if outcome.resumed else ""
         runtimes = ", ".join(dict.fromkeys(scorer.runtime_name for scorer in scorers.values()))
@@ -193,6 +208,32 @@ def batch(
         said = f"{outcome.failed} of {outcome.rows} pairs could not be scored; the column error of {out} says why"
         print(f"innersight: {said}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _write_report(
+    report: Path,
+    out: Path,
+    listed: PairList,
+    scorers: Mapping[str, Scorer],
+    region: Region,
+    background: Colour | None,
+    *,
+    quiet: bool,
+) -> None:
+    from innersight.cli.report import drawing_scorer, write
+    from innersight.report.content import Report, ReportMetric
+    from innersight.report.tables import read_scores
+
+    metrics = [ReportMetric.of(scorer) for scorer in scorers.values()]
+    rows = read_scores(
+        out,
+        metrics,
+        root=listed.folder,
+        reference_column=listed.reference_column,
+        distorted_column=listed.distorted_column,
+        region=region,
+    )
+    write(report, Report(out.name, metrics, rows), drawing_scorer(scorers), background=background, quiet=quiet)
 
 
 def _bytes(option: str, text: str) -> int:

@@ -79,6 +79,15 @@ def bench(
             min=0, metavar="N", help="Seed of the resamples, and of the random subset of rows of the pair analysis."
         ),
     ] = 0,
+    per_layer: Annotated[
+        bool,
+        typer.Option(
+            "--per-layer",
+            metavar="",
+            help="Also write the contribution of each layer to each score. The report then has a curve of the layers.",
+        ),
+    ] = False,
+    report: options.Report = None,
     quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print no progress.")] = False,
 ) -> None:
     """Measure the agreement of metrics with human opinions on a data set.
@@ -90,7 +99,10 @@ def bench(
         from innersight.benchmark.tables import to_markdown, write_tables
     from innersight.datasets.dataset import DIRECTIONS, ChoiceSet
     from innersight.datasets.registry import open_dataset
+    from innersight.report.page import check_report
 
+    if report is not None:
+        check_report(report)
     if opinion_direction is not None and opinion_direction not in DIRECTIONS:
         raise unknown_name("--opinion-direction", opinion_direction, DIRECTIONS)
     if magnitude and not perturb:
@@ -127,6 +139,7 @@ def bench(
                 resamples=resamples,
                 votes=votes,
                 seed=seed,
+                with_layers=per_layer,
                 on_row=progress.show,
             )
     except KeyboardInterrupt:
@@ -134,6 +147,11 @@ def bench(
         raise typer.Exit(130) from None
     write_tables(result, out)
     print(to_markdown(result))
+    if report is not None:
+        from innersight.benchmark.page import report_of
+        from innersight.cli.report import drawing_scorer, write
+
+        write(report, report_of(result, scorers, out), drawing_scorer(scorers), quiet=quiet)
     failed = sum(outcome.failed for outcome in result.outcomes)
     if failed:
         print(

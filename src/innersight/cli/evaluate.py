@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from innersight.cli import score_table
 from innersight.errors import ArgumentError, unknown_name
 from innersight.extras import needed_for
 
@@ -18,30 +17,18 @@ if TYPE_CHECKING:
     from innersight.evaluation.agreement import Estimate, Estimates, Evaluation
     from innersight.evaluation.opinion_std import StdEvaluation
 
-_MISSING = ("", "nan", "none", "null", "na")
-
 
 def evaluate(
-    scores: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SCORES", readable=False, help="Table of scores and opinions: .csv, .jsonl or .parquet."
-        ),
-    ],
+    scores: score_table.Table,
     opinion_direction: Annotated[
         str,
         typer.Option(
             metavar="DIRECTION", help="Direction of the opinions: higher-is-better (MOS) or lower-is-better (DMOS)."
         ),
     ],
-    score: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the scores.")] = "score",
-    opinion: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the opinion scores.")] = "opinion",
-    score_direction: Annotated[
-        str,
-        typer.Option(
-            metavar="DIRECTION", help="Direction of the scores: lower-is-better (a distance) or higher-is-better."
-        ),
-    ] = "lower-is-better",
+    score: score_table.Score = "score",
+    opinion: score_table.Opinion = "opinion",
+    score_direction: score_table.ScoreDirection = "lower-is-better",
     reference: Annotated[
         str | None,
         typer.Option(
@@ -81,10 +68,7 @@ def evaluate(
             "--opinion-std. Default: none.",
         ),
     ] = None,
-    resamples: Annotated[
-        int,
-        typer.Option(min=0, metavar="N", help="Number of bootstrap resamples for the 95 % intervals. 0: no intervals."),
-    ] = 1000,
+    resamples: score_table.Resamples = 1000,
     seed: Annotated[
         int,
         typer.Option(
@@ -113,10 +97,10 @@ def evaluate(
     if versus == score:
         raise ArgumentError(f"Option `--versus` must name another column than `--score`, but got {versus!r} for both.")
     columns = [column for column in (score, opinion, reference, kind, opinion_std, versus) if column is not None]
-    rows = list(_rows(scores, columns))
+    rows = list(score_table.read_columns(scores, columns))
 
     def numbers(column: str) -> list[float | None]:
-        return [_number(scores, line, column, row) for line, row in rows]
+        return [score_table.read_number(scores, line, column, row) for line, row in rows]
 
     found = measure(
         numbers(score),
@@ -151,32 +135,6 @@ def evaluate(
             _print_with_std(with_std)
     for note in (*found.notes, *(() if with_std is None else with_std.notes)):
         print(f"innersight: {note}", file=sys.stderr)
-
-
-def _rows(path: Path, columns: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    from innersight.io.tables import read_rows
-
-    for line, row in read_rows(path):
-        for column in columns:
-            if column not in row:
-                raise ArgumentError(
-                    f"'{path}', line {line}: no column {column!r}. Name one of the columns ({', '.join(row)})."
-                )
-        yield line, row
-
-
-def _number(path: Path, line: int, column: str, row: Mapping[str, Any]) -> float | None:
-    from innersight.datasets.parsing import to_float
-
-    value = row[column]
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
-        return None
-    try:
-        return to_float(value)
-    except ValueError:
-        raise ArgumentError(
-            f"'{path}', line {line}: {column!r} must be a number, but got {value!r}. Correct that line."
-        ) from None
 
 
 def _print_tables(found: Evaluation) -> None:

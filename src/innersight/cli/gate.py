@@ -103,6 +103,7 @@ def gate(
             help="Folder for both images and the heat map of each failing pair. Default: none is written.",
         ),
     ] = None,
+    report: options.Report = None,
     calibrate: Annotated[
         Path | None,
         typer.Option(
@@ -121,11 +122,14 @@ def gate(
     from innersight.gate import Limits, run_gate
     from innersight.inference.scorer import Scorer
     from innersight.inference.summary import check_summary, write_summary, write_text
+    from innersight.report.page import check_report
 
     shown_on = options.parse_background(background)
     for file in (summary, junit):
         if file is not None:
             check_summary(file)
+    if report is not None:
+        check_report(report)
 
     def scorer() -> Scorer:
         made = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
@@ -138,7 +142,7 @@ def gate(
         given = {
             "--max": max_, "--min": min_, "--max-map": max_map, "--jpeg-equivalent": jpeg_equivalent, "--mask": mask,
             "--ignore": ignore, "--crop-border": crop_border or None, "--background": background,
-            "--summary": summary, "--junit": junit, "--artifacts": artifacts,
+            "--summary": summary, "--junit": junit, "--artifacts": artifacts, "--report": report,
         }  # fmt: skip
         if used := [name for name, value in given.items() if value is not None]:
             raise ArgumentError(
@@ -151,14 +155,20 @@ def gate(
     cases = _cases(
         reference, distorted, reference_dir, distorted_dir, limits, options.region(mask, ignore, crop_border)
     )
-    report = run_gate(cases, scorer(), background=shown_on, artifacts=artifacts, on_case=_print)
+    used_scorer = scorer()
+    found = run_gate(cases, used_scorer, background=shown_on, artifacts=artifacts, on_case=_print)
     if summary is not None:
-        write_summary(summary, report.summary())
+        write_summary(summary, found.summary())
     if junit is not None:
         from innersight.gate.junit import junit_xml
 
-        write_text(junit, junit_xml(report))
-    count, failed = len(report.results), len(report.failed)
+        write_text(junit, junit_xml(found))
+    if report is not None:
+        from innersight.cli.report import write
+        from innersight.gate.page import report_of
+
+        write(report, report_of(found, used_scorer), used_scorer, background=shown_on)
+    count, failed = len(found.results), len(found.failed)
     print(f"{count} {'case' if count == 1 else 'cases'}: {count - failed} passed, {failed} failed")
     if failed:
         sys.exit(_BEYOND)

@@ -102,6 +102,14 @@ Runtime = Annotated[
         "a bundle and no other option changes it, otherwise torch).",
     ),
 ]
+Metric = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FOLDER|FILE[:PATH=VALUE]...",
+        help="Metric: a name from `innersight metrics`, the folder of a bundle, or a .toml or .json file. :PATH=VALUE "
+        "changes a value of its configuration.",
+    ),
+]
 Metrics = Annotated[
     list[str] | None,
     typer.Option(
@@ -138,6 +146,17 @@ Background = Annotated[
         metavar="COLOUR",
         help="Background of transparent pixels: a name such as white, or #RRGGBB. Default: images with transparent "
         "pixels are compared on white and on black, and the larger difference counts.",
+    ),
+]
+
+
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        readable=False,
+        help="Also write a page of the pairs with their images and maps, see `innersight report`. Default: none.",
     ),
 ]
 

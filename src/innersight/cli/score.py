@@ -25,14 +25,7 @@ def score(
     distorted: Annotated[
         Path, typer.Argument(metavar="DIS", readable=False, help="Distorted image file; - for standard input.")
     ],
-    metric: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|FOLDER|FILE[:PATH=VALUE]...",
-            help="Metric: a name from `innersight metrics`, the folder of a bundle, or a .toml or .json file. "
-            ":PATH=VALUE changes a value of its configuration.",
-        ),
-    ] = "lite",
+    metric: options.Metric = "lite",
     changes: dict[str, object],
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -85,9 +78,9 @@ def score(
 
     # Wrong arguments are reported before the seconds that torch and a network can take.
     if map is not None:
-        from innersight.report.heatmap import check_destination
+        from innersight.report.destinations import check_destination
 
-        check_destination(map, (reference, distorted))
+        check_destination(map, (reference, distorted), "map", (".png",))
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
     sources = [at_frame(source, frame) for source in options.image_sources(reference, distorted)]

@@ -53,7 +53,7 @@ def load_list(path: Path, opinion_direction: Direction | None = None) -> DataSet
         choices = tuple(_choice(row, f"'{path}', line {number}") for number, row in rows)
         return ChoiceSet(path.stem, path.parent, choices, len(choices))
     pairs = tuple(_pair(row, f"'{path}', line {number}") for number, row in rows)
-    direction = _direction(path, rows, opinion_direction)
+    direction = find_direction(path, rows, opinion_direction)
     return DataSet(path.stem, None, path.parent, "opinion", direction, pairs, len(pairs), {}, "")
 
 
@@ -81,7 +81,24 @@ def _choice(row: Mapping[str, Any], where: str) -> Choice:
     )
 
 
-def _direction(path: Path, rows: _Rows, argument: Direction | None) -> Direction:
+def find_direction(path: Path, rows: _Rows, argument: Direction | None) -> Direction:
+    """Find the direction of the opinions of a table: that of its column `opinion_direction`, or else the argument.
+
+    Args:
+        path: The table, for errors.
+        rows: Its rows, with the number of each line.
+        argument: The direction that the user gives, or None.
+
+    Returns:
+        The direction.
+
+    Raises:
+        ArgumentError: If both are missing or differ, or the column holds different directions.
+
+    Example:
+        >>> find_direction(Path("a.csv"), [(2, {"opinion_direction": "lower-is-better"})], None)
+        'lower-is-better'
+    """
     column: Direction | None = None
     for number, row in rows:
         value = _cell(row, "opinion_direction")

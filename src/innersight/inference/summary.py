@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,13 +109,12 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         ArgumentError: If it cannot be written.
     """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            file.write(text)
-        Path(file.name).replace(path)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise ArgumentError(f"The file '{path}' cannot be written: {first_line(error)}") from error
 
 

@@ -55,7 +55,7 @@ class LPIPS(nn.Module):
             )
         self.spatial = spatial
         try:
-            loss = as_loss("lite" if net in _NETS else net, reduction="none")
+            loss = as_loss("lite" if net in _NETS else net, reduction="none", pixels=0)
         except ArgumentError as error:
             raise ArgumentError(f"Argument `net`: {error}") from None
         self.metric = cast(FeatureMetric, loss.metric)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
@@ -49,35 +45,22 @@ def draw_heatmap(values: Floats, image: Floats, top: float | None = None) -> Ima
         raise ArgumentError(f"Argument `top` must be above 0, but got {top}. Use None for the maximum of the map.")
     peak = float(values.max()) if top is None else top
     share = (values / peak).clip(0, 1) if peak > 0 else np.zeros_like(values)
-    colours = ImageOps.colorize(_grey(share), black=_DARK, mid=_MIDDLE, white=_BRIGHT)
-    return Image.blend(colours, _grey(image.mean(0)).convert("RGB"), _IMAGE_SHARE)
+    return Image.blend(_colourise(share), _grey(image.mean(0)).convert("RGB"), _IMAGE_SHARE)
 
 
-def check_destination(path: Path, inputs: Sequence[Path]) -> None:
-    """Check that a map can be written to a path, before the map is computed.
-
-    Args:
-        path: Path of the map.
-        inputs: Files that the map must not replace.
-
-    Raises:
-        ArgumentError: If the name does not end in .png, the path is a folder or an input, or the user may not write it.
+def colour_table() -> list[list[int]]:
+    """Return the colours of a heatmap: 256 colours (R, G, B), 0 to 255, from no difference to the largest one.
 
     Example:
-        >>> check_destination(Path("map.jpg"), [])
-        Traceback (most recent call last):
-        innersight.errors.ArgumentError: The name of a map must end in .png, but got 'map.jpg'. Maps are PNG files.
+        >>> colour_table()[0], colour_table()[-1]
+        ([0, 0, 4], [252, 255, 164])
     """
-    if path.suffix.lower() != ".png":
-        raise ArgumentError(f"The name of a map must end in .png, but got '{path}'. Maps are PNG files.")
-    if not path.parent.is_dir():
-        raise ArgumentError(f"The folder '{path.parent}' of the map does not exist. Create it first.")
-    if path.is_dir():
-        raise ArgumentError(f"The map cannot be written to '{path}', which is a folder. Use the name of a file.")
-    if any(path.exists() and path.samefile(other) for other in inputs if other.exists()):
-        raise ArgumentError(f"The map would replace the image '{path}'. Use another name.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ArgumentError(f"This user may not write the map to '{path}' (permission denied). Use another folder.")
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
+    return [list(colour) for colour in np.asarray(_colourise(ramp))[0].tolist()]
+
+
+def _colourise(share: Floats) -> Image.Image:
+    return ImageOps.colorize(_grey(share), black=_DARK, mid=_MIDDLE, white=_BRIGHT)
 
 
 def _grey(values: Floats) -> Image.Image:

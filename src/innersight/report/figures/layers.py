@@ -1,0 +1,207 @@
+"""The agreement of each layer of a metric with opinions."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from innersight.datasets.dataset import DIRECTIONS, Direction
+from innersight.errors import ArgumentError, unknown_name
+from innersight.evaluation.agreement import MIN_ROWS, Estimate, encode_names, make_estimate
+from innersight.evaluation.correlation import Floats, draw_resamples, srcc, srcc_of_resamples
+from innersight.report.figures.style import (
+    COLOURS,
+    COLUMN,
+    GREY,
+    MARKERS,
+    add_legend,
+    figure_style,
+    new_figure,
+    turn_crowded_ticks,
+)
+
+_LAYER = re.compile(r"(?:(.*) )?layer (\d+)")
+_LOWEST, _HIGHEST = 1.8, 3.5  # inches, of the axes
+_ALONE = "terms without layers"
+
+
+def layer_srcc(
+    parts: Sequence[Sequence[float] | None],
+    opinions: Sequence[float | None],
+    *,
+    opinion_direction: Direction,
+    references: Sequence[str] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Estimate]:
+    """Compute the SRCC of the part of each layer alone with opinions. Positive values mean agreement.
+
+    The 95 % intervals are the percentiles 2.5 and 97.5 of a bootstrap over references, or over rows if references are
+    not given.
+
+    Args:
+        parts: The parts of the layers in the score of each row, as many in each row. Lower is better. Rows with None
+            are left out.
+        opinions: One opinion per row. Rows without a finite opinion are left out.
+        opinion_direction: `higher-is-better` (MOS) or `lower-is-better` (DMOS).
+        references: Name of the reference image of each row. Default: None.
+        resamples: Number of bootstrap resamples. Default: 1000. 0 computes no intervals.
+        seed: Seed of the resamples. Default: 0.
+
+    Returns:
+        The estimate of each layer. Its value is None if all its parts are equal.
+
+    Raises:
+        ArgumentError: If lengths differ, the direction is unknown, or fewer than 3 rows remain.
+
+    Example:
+        >>> parts = [[0.1, 0.5], [0.2, 0.3], [0.3, 0.4], [0.4, 0.9]]
+        >>> found = layer_srcc(parts, [4, 3, 2, 1], opinion_direction="higher-is-better", resamples=0)
+        >>> [estimate.value for estimate in found]
+        [1.0, 0.4]
+    """
+    if opinion_direction not in DIRECTIONS:
+        raise unknown_name("opinion_direction", opinion_direction, DIRECTIONS)
+    for argument, side in (("opinions", opinions), ("references", references)):
+        if side is not None and len(side) != len(parts):
+            raise ArgumentError(
+                f"Argument `{argument}` must have as many rows as `parts`, {len(parts)}, but has {len(side)}. Pass one "
+                "value per row."
+            )
+    y = np.array([math.nan if value is None else value for value in opinions], float)
+    kept = np.isfinite(y) & np.array([row is not None for row in parts], bool)
+    if kept.sum() < MIN_ROWS:
+        raise ArgumentError(
+            f"There must be at least {MIN_ROWS} rows with parts of layers and an opinion, but there are {kept.sum()} "
+            f"of {len(y)}. Add rows."
+        )
+    counts = sorted({len(row) for row, keep in zip(parts, kept, strict=True) if keep and row is not None})
+    if len(counts) > 1 or counts[0] == 0:
+        raise ArgumentError(
+            f"Argument `parts` must have the same number of parts in each row, at least one, but has {counts}. Use the "
+            "rows of one metric."
+        )
+    x = np.array([row for row, keep in zip(parts, kept, strict=True) if keep], float)
+    codes = np.arange(len(x)) if references is None else encode_names(references, kept)
+    weights = draw_resamples(int(codes.max()) + 1, resamples, seed)[:, codes]
+    signed = y[kept] * (1 if opinion_direction == "higher-is-better" else -1)
+    return [_estimate(-column, signed, weights) for column in x.T]
+
+
+def _estimate(x: Floats, y: Floats, weights: Floats) -> Estimate:
+    return make_estimate(srcc(x, y), srcc_of_resamples(x, y, weights))
+
+
+def draw_layers(
+    parts: Sequence[Sequence[float] | None],
+    opinions: Sequence[float | None],
+    *,
+    opinion_direction: Direction,
+    names: Sequence[str] | None = None,
+    scores: Sequence[float | None] | None = None,
+    references: Sequence[str] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    width: float = COLUMN,
+) -> Figure:
+    """Draw the SRCC of the part of each layer alone against the layer, with 95 % intervals.
+
+    Layers of one network are joined by a line. Terms without layers, such as `thumbnail`, are single points. A dashed
+    line is the SRCC of the score.
+
+    Args:
+        parts: As for `layer_srcc`.
+        opinions: As for `layer_srcc`.
+        opinion_direction: As for `layer_srcc`.
+        names: The names of the parts, such as `layer 3` or `thumbnail`. Default: None, `layer 0`, `layer 1` and so on.
+        scores: The score of each row, lower is better, for the dashed line. Default: None, no line.
+        references: As for `layer_srcc`.
+        resamples: As for `layer_srcc`.
+        seed: As for `layer_srcc`.
+        width: Width of the figure, inches. Default: 3.5, one column of a paper.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ArgumentError: As `layer_srcc`, if the number of names or scores is wrong, or if the width is not 2 to 20
+            inches.
+
+    Example:
+        >>> parts = [[0.1, 0.5], [0.2, 0.3], [0.3, 0.4], [0.4, 0.9]]
+        >>> figure = draw_layers(parts, [4, 3, 2, 1], opinion_direction="higher-is-better", resamples=0)
+        >>> figure.axes[0].lines[0].get_ydata().tolist()
+        [1.0, 0.4]
+    """
+    found = layer_srcc(
+        parts,
+        opinions,
+        opinion_direction=opinion_direction,
+        references=references,
+        resamples=resamples,
+        seed=seed,
+    )
+    labels = [f"layer {index}" for index in range(len(found))] if names is None else list(names)
+    if len(labels) != len(found):
+        raise ArgumentError(
+            f"Argument `names` must have one name for each of the {len(found)} parts, but has {len(labels)}. Pass the "
+            "names of the same metric."
+        )
+    whole = None
+    if scores is not None:
+        if len(scores) != len(parts):
+            raise ArgumentError(
+                f"Argument `scores` must have as many rows as `parts`, {len(parts)}, but has {len(scores)}. Pass one "
+                "score per row."
+            )
+        rows = [None if score is None or math.isnan(score) else [score] for score in scores]
+        (whole,) = layer_srcc(rows, opinions, opinion_direction=opinion_direction, resamples=0)
+    with figure_style():
+        figure = new_figure(width, min(max(0.6 * width, _LOWEST), _HIGHEST))
+        axes = figure.add_subplot()
+        axes.grid(axis="y")
+        if whole is not None and whole.value is not None:
+            axes.axhline(whole.value, color=GREY, linestyle=(0, (4, 3)), linewidth=0.9, label="score")
+        for index, (name, places) in enumerate(_groups(labels).items()):
+            joined, colour = name != _ALONE, COLOURS[index % len(COLOURS)]
+            values = {place: value for place in places if (value := found[place].value) is not None}
+            axes.plot(
+                list(values),
+                list(values.values()),
+                marker=MARKERS[index % len(MARKERS)],
+                markersize=4,
+                color=colour,
+                linestyle="-" if joined else "none",
+                label=name,
+            )
+            ends = [(place, found[place].low, found[place].high) for place in values if found[place].low is not None]
+            if ends:
+                axes.vlines(*zip(*ends, strict=True), color=colour, linewidth=1.0, alpha=0.6)
+        axes.set_xticks(range(len(labels)), [_tick(label) for label in labels])
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+        axes.set_xlabel("layer" if all(map(_LAYER.fullmatch, labels)) else "layer or term")
+        axes.set_ylabel("SRCC")
+        turn_crowded_ticks(figure, axes)
+        handles, shown = axes.get_legend_handles_labels()
+        if len(handles) > 1:
+            add_legend(figure, dict(zip(shown, handles, strict=True)))
+    return figure
+
+
+def _groups(labels: Sequence[str]) -> dict[str, list[int]]:
+    """Return the places of the layers of each network, and of the terms without layers."""
+    groups: dict[str, list[int]] = {}
+    for place, label in enumerate(labels):
+        match = _LAYER.fullmatch(label)
+        name = _ALONE if match is None else f"layers of {match[1]}" if match[1] else "layers"
+        groups.setdefault(name, []).append(place)
+    return groups
+
+
+def _tick(label: str) -> str:
+    match = _LAYER.fullmatch(label)
+    return label if match is None else match[2]
