@@ -136,7 +136,7 @@ def test_images_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
     scorer = Scorer("lite")
     gone = [ReportRow("r", "d", {"lite": 1.0}, files=(tmp_path / "r.png", tmp_path / "d.png"))]
     (note,) = write_report(tmp_path / "r.html", Report("t", [ReportMetric.of(scorer)], gone), scorer)
-    assert note == "The images of 1 of 1 pairs cannot be shown; their pages say why."
+    assert note == "The images of 1 of 1 pairs cannot be shown. Open a pair to see the reason."
 
 
 def test_the_file_can_be_read_by_others_as_any_new_file(rows: list[ReportRow], tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_no_text_can_end_the_script_of_the_data() -> None:
     ("name", "said"),
     [
         ("report.txt", r"must end in \.html, but got"),
-        ("folder.html", "it is a folder"),
-        ("none/report.html", "which is no folder"),
+        ("folder.html", "which is a folder"),
+        ("none/report.html", "does not exist"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, name: str, said: str) -> None:

@@ -181,7 +181,8 @@ def layers(
 ) -> None:
     """Draw the SRCC of the part of each layer alone against the layer.
 
-    The table is an output of `innersight batch --per-layer` whose list has a column of opinions.
+    The table is `scores.csv` of `innersight bench --per-layer`, or an output of `innersight batch --per-layer` whose
+    list has a column of opinions.
     """
     from innersight.report.figures.layers import draw_layers
     from innersight.report.figures.output import check_figure, save_figure
