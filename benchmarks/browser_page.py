@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-SIZES = ((512, 384), (1920, 1080), (3840, 2160), (7680, 4320))
+SIZES = ((512, 384), (1920, 1080), (3840, 2160))
 
 
 def write_pair(folder: Path, width: int, height: int) -> tuple[Path, Path]:

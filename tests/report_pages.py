@@ -19,5 +19,6 @@ def column(page: Page, field: str) -> list[str]:
 
 def open_pair(page: Page, name: str) -> None:
     """Open the pair of a row, and wait for its images."""
+    page.wait_for_selector("html[data-ready]")
     page.locator(".tabulator-row", has_text=name).click()
     expect(page.locator("#pair-about")).not_to_be_empty()

@@ -164,7 +164,8 @@ def test_the_installations_of_a_page_work_in_a_new_environment(name: str, tmp_pa
 def recorded_commands(page: Path) -> list[str]:
     """Return the commands in indented blocks, and in blocks of the README without a language."""
     text = page.read_text()
-    fenced = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    every = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    fenced = [block for language, block in every if not language]
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
     lines += [line.partition(" #")[0].strip() for block in fenced for line in block.splitlines()]

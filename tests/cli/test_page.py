@@ -96,7 +96,7 @@ def test_a_port_that_does_not_exist_is_an_error(run_here: Run, port: str) -> Non
 def test_the_page_is_written_to_a_folder(run_here: Run, tmp_path: Path) -> None:
     result = run_here("app", "--out", "site")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "site: the page. Serve the folder with any server of static files.\n"
+    assert result.stdout == "page: site. Any server of static files can serve this folder.\n"
     assert (tmp_path / "site" / "index.html").is_file()
     assert run_here("app", "--out", "site").stderr.startswith("innersight: The folder 'site' is not empty.")
     assert run_here("app", "--out", "site", "--overwrite").returncode == 0

@@ -50,7 +50,7 @@ def test_batch_writes_a_report_of_the_pairs_it_scored(run_here: Run, listed: Pat
     drawn = content["pairs"]
     assert [("error" in drawn[str(row)]) for row in range(5)] == [False] * 4 + [True]
     assert drawn["0"]["score"] == pytest.approx(content["scores"][0][0], rel=1e-4)
-    assert content["notes"] == ["The images of 1 of 5 pairs cannot be shown; their pages say why."]
+    assert content["notes"] == ["The images of 1 of 5 pairs cannot be shown. Open a pair to see the reason."]
 
 
 def test_a_report_of_a_table_has_the_opinions_if_asked(run_here: Run, listed: Path) -> None:
@@ -167,7 +167,7 @@ def test_bench_draws_the_agreement_of_choices(run_here: Run, listed: Path) -> No
         (("report", "s.csv", "--out", "r.html", "--metric", "psnr", "--metric", "lite"), "2 metrics were named"),
         (("batch", "s.csv", "--out", "o.csv", "--report", "r"), "must end in .html"),
         (("bench", "s.csv", "--out", "o", "--report", "r"), "must end in .html"),
-        (("gate", "a.png", "b.png", "--max", "1", "--report", "no/r.html"), "which is no folder"),
+        (("gate", "a.png", "b.png", "--max", "1", "--report", "no/r.html"), "does not exist"),
         (("gate", "--calibrate", "runs", "--report", "r.html"), "does not go with --report"),
     ],
 )

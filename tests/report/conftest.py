@@ -74,5 +74,5 @@ def report(rows: list[ReportRow], tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture
 def page(report: Path, watched: WatchedPage) -> Page:
     watched.page.goto(report.as_uri())
-    watched.page.wait_for_selector(".tabulator-row")
+    watched.page.wait_for_selector("html[data-ready]")
     return watched.page

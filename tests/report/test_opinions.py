@@ -17,12 +17,15 @@ RNG = np.random.default_rng(0)
 SCORES = RNG.uniform(0, 10, 80)
 OPINIONS = 5 / (1 + np.exp(SCORES - 5)) + RNG.normal(0, 0.2, 80)
 OPINIONS[17] += 3
+REFERENCES = [f"r{row % 12}" for row in range(80)]
 PARTS = np.stack([SCORES + RNG.normal(0, 4, 80), RNG.uniform(0, 1, 80)], axis=1)
 
 
 def found(**options):
     evaluation = evaluate(SCORES, OPINIONS, opinion_direction="higher-is-better", resamples=50)
-    return agreement_of(SCORES.tolist(), OPINIONS.tolist(), evaluation, agrees_if_it_rises=False, **options)
+    return agreement_of(
+        SCORES.tolist(), OPINIONS.tolist(), evaluation, direction="higher-is-better", references=REFERENCES, **options
+    )
 
 
 def test_the_curve_is_the_least_squares_fit() -> None:
@@ -47,22 +50,32 @@ def test_the_rows_far_from_the_fit_are_named_the_farthest_first() -> None:
 def test_each_layer_has_the_srcc_of_its_part_alone() -> None:
     layers = found(layers=("one", "two"), parts=PARTS.tolist()).layers
     for number, name in enumerate(("one", "two")):
-        assert layers[name] == pytest.approx(-spearmanr(PARTS[:, number], OPINIONS).statistic)
+        assert layers[name].value == pytest.approx(-spearmanr(PARTS[:, number], OPINIONS).statistic)
 
 
 def test_rows_without_a_score_an_opinion_or_parts_are_left_out() -> None:
     scores, opinions, parts = SCORES.tolist(), OPINIONS.tolist(), PARTS.tolist()
     scores[3] = opinions[5] = parts[7] = None
     evaluation = evaluate(scores, opinions, opinion_direction="higher-is-better", resamples=0)
-    gaps = agreement_of(scores, opinions, evaluation, agrees_if_it_rises=False, layers=("one", "two"), parts=parts)
+    gaps = agreement_of(
+        scores,
+        opinions,
+        evaluation,
+        direction="higher-is-better",
+        references=REFERENCES,
+        layers=("one", "two"),
+        parts=parts,
+    )
     assert [row for row, value in enumerate(gaps.residuals) if value is None] == [3, 5]
     kept = [row for row in range(80) if row not in (5, 7)]
-    assert gaps.layers["one"] == pytest.approx(-spearmanr(PARTS[kept, 0], OPINIONS[kept]).statistic)
+    assert gaps.layers["one"].value == pytest.approx(-spearmanr(PARTS[kept, 0], OPINIONS[kept]).statistic)
 
 
 def test_a_fit_that_fails_leaves_no_curve() -> None:
     evaluation = evaluate([1.0, 1.0, 1.0], [1.0, 2.0, 3.0], opinion_direction="higher-is-better", resamples=0)
-    constant = agreement_of([1.0, 1.0, 1.0], [1.0, 2.0, 3.0], evaluation, agrees_if_it_rises=False)
+    constant = agreement_of(
+        [1.0, 1.0, 1.0], [1.0, 2.0, 3.0], evaluation, direction="higher-is-better", references=["r"] * 3
+    )
     assert (constant.curve, constant.residuals, constant.far) == (None, [], [])
 
 

@@ -216,8 +216,8 @@ def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
 
 def test_a_pair_without_a_score_says_why(page: Page) -> None:
     page.locator(".tabulator-row", has_text="gone.png").click()
-    assert page.locator("#pair-message").inner_text() == "The file is missing."
-    assert page.locator("#stage").is_hidden()
+    expect(page.locator("#pair-message")).to_have_text("The file is missing.")
+    expect(page.locator("#stage")).to_be_hidden()
 
 
 def test_the_theme_follows_the_system_and_the_button(report: Path, chromium) -> None:
@@ -232,7 +232,7 @@ def test_the_theme_follows_the_system_and_the_button(report: Path, chromium) -> 
 def test_nothing_is_wider_than_a_telephone(report: Path, chromium) -> None:
     with WatchedPage(chromium, width=390, height=844) as narrow:
         narrow.page.goto(report.as_uri())
-        narrow.page.wait_for_selector(".tabulator-row")
+        narrow.page.wait_for_selector("html[data-ready]")
         assert narrow.page.evaluate("document.documentElement.scrollWidth") <= 390
         open_pair(narrow.page, "cat-10.jpg")
         assert narrow.page.evaluate("document.querySelector('.pair-body').scrollWidth") <= 390

@@ -63,7 +63,7 @@ def test_text_of_a_list_is_shown_and_never_run(rows: list[ReportRow], watched: W
     write_report(path, Report(ATTACKS[0], [metric], hostile, section, notes=ATTACKS), scorer)
     page = watched.page
     page.goto(path.as_uri())
-    page.wait_for_selector(".tabulator-row")
+    page.wait_for_selector("html[data-ready]")
     page.locator("#scatter .point").first.hover(force=True)  # a transparent layer takes the pointer
     page.locator(".tabulator-row").first.click()
     expect(page.locator("#pair-about")).not_to_be_empty()
@@ -113,7 +113,7 @@ def test_a_table_of_10_000_pairs_draws_the_visible_rows_only(watched: WatchedPag
     write_report(tmp_path / "many.html", Report("Many", [ReportMetric.of(scorer)], many), scorer, pairs=0)
     page = watched.page
     page.goto((tmp_path / "many.html").as_uri())
-    page.wait_for_selector(".tabulator-row")
+    page.wait_for_selector("html[data-ready]")
     assert page.locator(".tabulator-row").count() < 200
     page.locator("[tabulator-field=score0] .tabulator-col-title").click()
     expect(page.locator(".tabulator-row [tabulator-field=score0]").first).to_have_text("0")
@@ -136,7 +136,7 @@ def test_images_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
     scorer = Scorer("lite")
     gone = [ReportRow("r", "d", {"lite": 1.0}, files=(tmp_path / "r.png", tmp_path / "d.png"))]
     (note,) = write_report(tmp_path / "r.html", Report("t", [ReportMetric.of(scorer)], gone), scorer)
-    assert note == "The images of 1 of 1 pairs cannot be shown; their pages say why."
+    assert note == "The images of 1 of 1 pairs cannot be shown. Open a pair to see the reason."
 
 
 def test_the_file_can_be_read_by_others_as_any_new_file(rows: list[ReportRow], tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_no_text_can_end_the_script_of_the_data() -> None:
     ("name", "said"),
     [
         ("report.txt", r"must end in \.html, but got"),
-        ("folder.html", "it is a folder"),
-        ("none/report.html", "which is no folder"),
+        ("folder.html", "which is a folder"),
+        ("none/report.html", "does not exist"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, name: str, said: str) -> None:

@@ -96,6 +96,12 @@ def test_an_infinite_value_of_another_column_stays_readable(tmp_path: Path) -> N
     assert [row.others["psnr"] for row in read_scores(tmp_path / "s.csv", [LITE])] == ["inf", "30"]
 
 
+def test_codes_keep_their_zeros(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("reference,distorted,score,kind,level\nr,d,0,08,8\nr,e,1,11,0.5\n")
+    rows = read_scores(tmp_path / "s.csv", [LITE])
+    assert [row.others for row in rows] == [{"kind": "08", "level": 8.0}, {"kind": "11", "level": 0.5}]
+
+
 def test_a_table_without_the_scores_names_its_columns(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("reference,distorted,score_vit\nr,d,1\n")
     with pytest.raises(

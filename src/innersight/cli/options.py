@@ -268,16 +268,28 @@ def disable_tf32() -> None:
         torch.backends.cudnn.allow_tf32 = False
 
 
-def image_sources(reference: Path, distorted: Path) -> tuple[ImageSource, ImageSource]:
+def image_sources(reference: Path, distorted: Path, frame: int | None) -> tuple[ImageSource, ImageSource]:
     """Return the images of two arguments. `-` is the standard input. Pipes are read, since that is possible only once.
+
+    A file whose header cannot be read is refused here, before a network is loaded.
+
+    Args:
+        reference: The argument REF.
+        distorted: The argument DIS.
+        frame: The value of --frame, or None.
 
     Raises:
         ArgumentError: If both are the standard input.
-        ImageError: If the standard input or a pipe cannot be read.
+        ImageError: If an image cannot be read.
     """
-    from innersight.io.image_sources import read_once, standard_input
+    from innersight.io.image_sources import at_frame, read_once, standard_input
+    from innersight.io.images import read_image, read_size
 
     if reference == distorted == Path("-"):
         raise ArgumentError("Arguments REF and DIS must not both be `-`: the standard input holds one image.")
     given = (standard_input() if path == Path("-") else path for path in (reference, distorted))
-    return read_once(*given)
+    first, second = (at_frame(source, frame) for source in read_once(*given))
+    for source in (first, second):
+        if frame is not None or read_size(source) is None:
+            read_image(source)  # it raises the reason
+    return first, second

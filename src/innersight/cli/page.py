@@ -43,7 +43,7 @@ def app(
         from innersight.browser.page_files import write_page
 
         write_page(out, overwrite=overwrite)
-        print(f"{out}: the page. Serve the folder with any server of static files.")
+        print(f"page: {out}. Any server of static files can serve this folder.")
         return
 
     from innersight.browser.server import PageServer
@@ -52,7 +52,7 @@ def app(
         with PageServer(port) as server:
             print(f"Innersight is at {server.url} for this machine. Ctrl+C ends it.", flush=True)
             if not no_browser:
-                # A browser in a terminal takes until its end.
+                # `open` waits for the end of a browser that runs in the terminal.
                 threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
             server.serve_forever()
     except KeyboardInterrupt:

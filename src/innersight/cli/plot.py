@@ -181,7 +181,8 @@ def layers(
 ) -> None:
     """Draw the SRCC of the part of each layer alone against the layer.
 
-    The table is an output of `innersight batch --per-layer` whose list has a column of opinions.
+    The table is `scores.csv` of `innersight bench --per-layer`, or an output of `innersight batch --per-layer` whose
+    list has a column of opinions.
     """
     from innersight.report.figures.layers import draw_layers
     from innersight.report.figures.output import check_figure, save_figure
@@ -243,8 +244,7 @@ def map_(
 ) -> None:
     """Draw a reference, a distorted image and the map of their differences side by side, with a colour bar."""
     from innersight.inference.scorer import Scorer
-    from innersight.io.image_sources import at_frame
-    from innersight.io.images import read_image, read_size
+    from innersight.io.images import read_image
     from innersight.io.pictures import WHITE
     from innersight.report.figures.maps import SMALLEST, draw_map
     from innersight.report.figures.output import check_figure, save_figure
@@ -257,10 +257,7 @@ def map_(
         raise ArgumentError(f"Option --top takes a number above 0, but got {top}. Leave it out for the maximum.")
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
-    sources = [at_frame(source, frame) for source in options.image_sources(reference, distorted)]
-    for source in sources:
-        if frame is not None or read_size(source) is None:
-            read_image(source)  # it raises the reason
+    sources = options.image_sources(reference, distorted, frame)
     scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
     options.disable_tf32()
     result = scorer.score(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innersight.cli import options
+from innersight.cli import options, score_table
 from innersight.cli.progress import Progress
 from innersight.errors import ArgumentError, unknown_name
 from innersight.extras import needed_for
@@ -78,7 +79,7 @@ def report(
             "and opinions. Default: no plots.",
         ),
     ] = None,
-    opinion: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the opinion scores.")] = "opinion",
+    opinion: score_table.Opinion = "opinion",
     kind: Annotated[
         str, typer.Option(metavar="COLUMN", help="Column of the distortion types. It need not exist.")
     ] = "kind",
@@ -145,8 +146,6 @@ def write(
     quiet: bool = False,
 ) -> None:
     """Write a report, show the progress, and print its notes."""
-    import sys
-
     from innersight.report.page import write_report
     from innersight.report.pictures import PictureOptions
 

@@ -72,7 +72,6 @@ def score(
     on photographs of this size. --explain finds the quality for this image.
     """
     from innersight.inference.scorer import Scorer
-    from innersight.io.image_sources import at_frame
     from innersight.io.images import read_image, read_size
     from innersight.io.pictures import WHITE
 
@@ -83,10 +82,7 @@ def score(
         check_destination(map, (reference, distorted), "map", (".png",))
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
-    sources = [at_frame(source, frame) for source in options.image_sources(reference, distorted)]
-    for source in sources:
-        if frame is not None or read_size(source) is None:
-            read_image(source)  # it raises the reason
+    sources = options.image_sources(reference, distorted, frame)
     scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
     options.disable_tf32()
     result = scorer.score(

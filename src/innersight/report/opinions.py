@@ -10,16 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from innersight.datasets.dataset import Direction
-from innersight.evaluation.agreement import Estimate, Evaluation
-from innersight.evaluation.correlation import srcc
+from innersight.evaluation.agreement import MIN_ROWS, Estimate, Evaluation
 from innersight.evaluation.fitting import fit_logistic
+from innersight.evaluation.layer_agreement import layer_srcc
 from innersight.report.content import ReportMetric, ReportRow
 
 Floats = npt.NDArray[np.float64]
 
 _POINTS = 120  # of the fitted curve
 _FAR = 12  # rows of each metric that are marked as far from its fit
-_MIN_ROWS = 3  # of a correlation
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class MetricAgreement:
         curve: Scores and fitted opinions of the logistic fit with 4 parameters, or None if it failed.
         residuals: Opinion minus fitted opinion for each row; None for a row without both, or without a fit.
         far: Indices of the rows with the largest residuals, the largest first.
-        layers: SRCC of each layer's part of the score alone, by the name of the layer. Empty if parts are not known.
+        layers: SRCC of each layer's part of the score alone, by the name of the layer. Empty if the parts are known of
+            fewer than 3 rows.
     """
 
     statistics: Mapping[str, Estimate]
@@ -40,7 +40,7 @@ class MetricAgreement:
     curve: tuple[list[float], list[float]] | None = None
     residuals: Sequence[float | None] = ()
     far: Sequence[int] = ()
-    layers: Mapping[str, float | None] = field(default_factory=dict)
+    layers: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class OpinionSection:
                     "curve": None if found.curve is None else dict(zip("xy", found.curve, strict=True)),
                     "residuals": list(found.residuals),
                     "far": list(found.far),
-                    "layers": [{"name": layer, "srcc": value} for layer, value in found.layers.items()],
+                    "layers": [{"name": layer, **vars(value)} for layer, value in found.layers.items()],
                 }
                 for name, found in self.metrics.items()
             },
@@ -120,13 +120,13 @@ def opinions_of(
     Returns:
         The section.
     """
-    rises = {metric.name: metric.higher_is_better == (direction == "higher-is-better") for metric in metrics}
     found = {
         metric.name: agreement_of(
             [row.scores.get(metric.name) for row in rows],
             opinions,
             evaluations[metric.name],
-            agrees_if_it_rises=rises[metric.name],
+            direction=direction,
+            references=[row.reference for row in rows],
             layers=metric.layers,
             parts=[row.parts.get(metric.name) for row in rows],
         )
@@ -140,7 +140,8 @@ def agreement_of(
     opinions: Sequence[float | None],
     evaluation: Evaluation,
     *,
-    agrees_if_it_rises: bool,
+    direction: Direction,
+    references: Sequence[str],
     layers: Sequence[str] = (),
     parts: Sequence[Sequence[float] | None] = (),
 ) -> MetricAgreement:
@@ -150,8 +151,8 @@ def agreement_of(
         scores: One score per row, or None.
         opinions: One opinion per row, or None.
         evaluation: What `innersight.evaluation.agreement.evaluate` returned for them.
-        agrees_if_it_rises: Whether agreement means that scores rise with the opinions. It is False for a distance and
-            MOS.
+        direction: Whether higher or lower opinions are better.
+        references: The reference of each row.
         layers: The names of the parts of the score. Default: none.
         parts: The parts of each row's score, or None for a row without them. Default: none.
 
@@ -170,28 +171,19 @@ def agreement_of(
         residuals = [float(error) if np.isfinite(error) else None for error in errors]
         ranked = np.argsort(-np.abs(np.nan_to_num(errors)), kind="stable")
         far = [int(row) for row in ranked[:_FAR] if valid[row]]
+    with_parts = [part is not None and bool(np.isfinite(value)) for part, value in zip(parts, y, strict=False)]
+    curves: dict[str, Estimate] = {}
+    if sum(with_parts) >= MIN_ROWS:
+        estimates = layer_srcc(parts, opinions, opinion_direction=direction, references=references)
+        curves = dict(zip(layers, estimates, strict=True))
     return MetricAgreement(
         statistics=evaluation.overall,
         by_kind={kind: estimates["srcc"] for kind, estimates in evaluation.by_kind.items()},
         curve=curve,
         residuals=residuals,
         far=far,
-        layers=_layer_curve(layers, parts, y, 1 if agrees_if_it_rises else -1),
+        layers=curves,
     )
-
-
-def _layer_curve(
-    layers: Sequence[str], parts: Sequence[Sequence[float] | None], opinions: Floats, sign: int
-) -> dict[str, float | None]:
-    rows = [row for row, each in enumerate(parts) if each is not None and np.isfinite(opinions[row])]
-    if len(rows) < _MIN_ROWS:
-        return {}
-    columns = np.array([parts[row] for row in rows], dtype=np.float64)
-    found: dict[str, float | None] = {}
-    for number, layer in enumerate(layers):
-        value = sign * float(srcc(columns[:, number], opinions[rows]))
-        found[layer] = value if np.isfinite(value) else None
-    return found
 
 
 def _numbers(values: Sequence[float | None]) -> Floats:

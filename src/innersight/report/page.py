@@ -13,10 +13,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from innersight.errors import ArgumentError
 from innersight.inference.scorer import Scorer
 from innersight.inference.summary import write_text
 from innersight.report.content import Report
+from innersight.report.destinations import check_destination
 from innersight.report.heatmap import colour_table
 from innersight.report.pictures import PictureOptions, draw_pairs
 
@@ -94,13 +94,9 @@ def check_report(path: Path) -> None:
     """Check that a report can be written, before the work.
 
     Raises:
-        ArgumentError: If the name does not end in .html, the path is a folder, or there is no folder to write it to.
+        ArgumentError: As `check_destination`, with the suffix .html.
     """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ArgumentError(f"The name of a report must end in .html, but got '{path}'. Reports are HTML files.")
-    if path.is_dir() or not path.parent.is_dir():
-        problem = "is a folder" if path.is_dir() else f"lies in '{path.parent}', which is no folder"
-        raise ArgumentError(f"The report '{path}' cannot be written: it {problem}. Name a file in an existing folder.")
+    check_destination(path, (), "report", (".html",))
 
 
 def render(content: dict[str, Any]) -> str:
@@ -133,7 +129,7 @@ def _differences(report: Report, metric: str, chosen: list[int], drawn: list[dic
     notes = []
     unread = sum("error" in pictures for pictures in drawn)
     if unread:
-        notes.append(f"The images of {unread} of {len(drawn)} pairs cannot be shown; their pages say why.")
+        notes.append(f"The images of {unread} of {len(drawn)} pairs cannot be shown. Open a pair to see the reason.")
     other = 0
     for index, pictures in zip(chosen, drawn, strict=True):
         listed = report.rows[index].scores.get(metric)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +105,9 @@ def _with_numbers(rows: list[ReportRow], columns: Sequence[str]) -> list[ReportR
 
 
 def _is_number(value: Any) -> bool:
-    return value in (None, "") or _number(value) is not None
+    """Return whether a cell is a number or empty. A code such as 08 is not: its zero would be lost."""
+    is_code = isinstance(value, str) and re.fullmatch(r"0[0-9]+", value) is not None
+    return value in (None, "") or (not is_code and _number(value) is not None)
 
 
 def _number(value: Any) -> float | None:

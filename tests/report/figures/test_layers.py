@@ -7,40 +7,14 @@ import pytest
 from scipy import stats
 
 from innersight.errors import ArgumentError
-from innersight.evaluation.agreement import evaluate
-from innersight.report.figures.layers import draw_layers, layer_srcc
+from innersight.evaluation.layer_agreement import layer_srcc
+from innersight.report.figures.layers import draw_layers
 
 RANDOM = np.random.default_rng(1)
 OPINIONS = RANDOM.uniform(0, 9, 40)
 PARTS = np.stack([-OPINIONS + RANDOM.normal(0, noise, 40) for noise in (1, 5, 2, 9)], axis=1)
 REFERENCES = [f"r{row % 8}" for row in range(40)]
 NAMES = ("layer 0", "layer 2", "thumbnail", "layer 5")
-
-
-def test_the_values_are_those_of_scipy_and_the_intervals_those_of_evaluate() -> None:
-    found = layer_srcc(
-        PARTS.tolist(), OPINIONS, opinion_direction="higher-is-better", references=REFERENCES, resamples=50, seed=3
-    )
-    for column, estimate in zip(PARTS.T, found, strict=True):
-        assert estimate.value == pytest.approx(-stats.spearmanr(column, OPINIONS).statistic)
-        other = evaluate(
-            column.tolist(),
-            OPINIONS,
-            opinion_direction="higher-is-better",
-            references=REFERENCES,
-            resamples=50,
-            seed=3,
-        )
-        assert estimate == other.overall["srcc"]
-
-
-def test_the_direction_of_opinions_gives_the_sign() -> None:
-    first, second = (
-        layer_srcc(PARTS.tolist(), OPINIONS, opinion_direction=direction, resamples=0)
-        for direction in ("higher-is-better", "lower-is-better")
-    )
-    assert first[0].value == pytest.approx(-second[0].value)
-    assert first[0].low is None
 
 
 def test_layers_are_joined_and_terms_are_points() -> None:
@@ -97,12 +71,6 @@ def test_labels_do_not_overlap(width: float) -> None:
     assert figure.axes[0].get_window_extent().height > 0.4 * figure.dpi
 
 
-def test_rows_without_parts_or_opinions_and_constant_parts() -> None:
-    parts = [None, [5.0, 1.0], *([row, 1.0] for row in (1.0, 2.0, 3.0))]
-    found = layer_srcc(parts, [9, None, 3, 2, 1], opinion_direction="higher-is-better", resamples=10)
-    assert [estimate.value for estimate in found] == [1.0, None]
-
-
 def test_errors() -> None:
     def draw(parts: list, opinions: list, **more: object) -> None:
         draw_layers(parts, opinions, opinion_direction="higher-is-better", **more)
@@ -121,5 +89,3 @@ def test_errors() -> None:
         draw([[1.0], [2.0], [4.0]], [1, 2, 3], scores=[1])
     with pytest.raises(ArgumentError, match="`names` must have one name for each of the 1 parts, but has 2"):
         draw([[1.0], [2.0], [4.0]], [1, 2, 3], names=["a", "b"])
-    with pytest.raises(ArgumentError, match="`opinion_direction` must be one of"):
-        layer_srcc([[1.0]] * 3, [1, 2, 3], opinion_direction="up")

@@ -11,8 +11,9 @@ with needed_for("A figure"):
     import matplotlib  # noqa: F401 - the modules of this package need both
     import scipy  # noqa: F401
 
+from innersight.evaluation.layer_agreement import layer_srcc
 from innersight.report.figures.compare import draw_compare, read_results
-from innersight.report.figures.layers import draw_layers, layer_srcc
+from innersight.report.figures.layers import draw_layers
 from innersight.report.figures.maps import draw_map
 from innersight.report.figures.output import save_figure
 from innersight.report.figures.scatter import draw_scatter

@@ -72,6 +72,6 @@
     setTheme(next);
   });
   summarise();
+  showOpinions(); // before the table, which it would move
   Table.build();
-  showOpinions();
 })();

@@ -36,6 +36,14 @@ const Plots = (() => {
   };
   const NARROW = 560; // pixels; below, the codes of kinds stand without their names
 
+  const intervals = (estimates) => ({
+    type: "data",
+    symmetric: false,
+    array: estimates.map(({ value, high }) => (high ?? value) - value),
+    arrayminus: estimates.map(({ value, low }) => value - (low ?? value)),
+    color: style("--text"),
+  });
+
   function scatter(metric, open) {
     const { opinions, kinds, metrics, name } = Report.opinions;
     const scores = Report.scores[indexOfMetric(metric)];
@@ -95,13 +103,7 @@ const Plots = (() => {
         marker: { color: PALETTE[number] },
         width: statistics.length === 1 ? Math.min(0.6, 0.18 * usable.length) : undefined,
         hovertemplate: "%{x}: %{y:.4f}<extra></extra>",
-        error_y: {
-          type: "data",
-          symmetric: false,
-          array: usable.map(([, { statistics: s }]) => (s[statistic].high ?? s[statistic].value) - s[statistic].value),
-          arrayminus: usable.map(([, { statistics: s }]) => s[statistic].value - (s[statistic].low ?? s[statistic].value)),
-          color: style("--text"),
-        },
+        error_y: intervals(usable.map(([, found]) => found.statistics[statistic])),
       }));
     const lowest = Math.min(0, ...usable.flatMap(([, found]) => statistics.map((s) => found.statistics[s].low ?? found.statistics[s].value)));
     draw(byId("bars"), traces, () => ({
@@ -139,7 +141,8 @@ const Plots = (() => {
     const { layers } = Report.opinions.metrics[metric];
     if (layers.length === 0) return false;
     const traces = () => [{
-      type: "scatter", mode: "lines+markers", x: layers.map((layer) => forPlotly(layer.name)), y: layers.map((layer) => layer.srcc),
+      type: "scatter", mode: "lines+markers", x: layers.map((layer) => forPlotly(layer.name)), y: layers.map((layer) => layer.value),
+      error_y: intervals(layers),
       marker: { color: PALETTE[0], size: 9 }, line: { color: PALETTE[0] }, hovertemplate: "%{x}: %{y:.4f}<extra></extra>",
     }];
     draw(byId("layers"), traces, () => ({ xaxis: { type: "category" }, yaxis: { title: title("SRCC") } }));

@@ -123,6 +123,24 @@ const Table = (() => {
     byId("count").textContent = active === rows.length ? `${rows.length} pairs` : `${active} of ${rows.length} pairs`;
   }
 
+  // A press and a release at one place open the row there. Tabulator can draw a row anew between the two: the browser
+  // then reports no click on it.
+  function listen(area) {
+    const MOST_PIXELS = 5;
+    let pressed = null;
+    area.addEventListener("pointerdown", (event) => {
+      pressed = event.button === 0 && event.target.closest(".tabulator-tableholder") ? [event.clientX, event.clientY] : null;
+    });
+    area.addEventListener("pointercancel", () => { pressed = null; });
+    area.addEventListener("pointerup", (event) => {
+      const start = pressed;
+      pressed = null;
+      if (!start || Math.hypot(event.clientX - start[0], event.clientY - start[1]) > MOST_PIXELS) return;
+      const row = document.elementFromPoint(event.clientX, event.clientY)?.closest(".tabulator-row");
+      if (row && area.contains(row)) setTimeout(() => open(table.getRow(row).getIndex()));
+    });
+  }
+
   function build() {
     const first = Report.metrics[0];
     table = new Tabulator("#table", {
@@ -138,13 +156,14 @@ const Table = (() => {
       movableColumns: true,
       rowFormatter: (row) => row.getElement().classList.toggle("current", row.getIndex() === current),
     });
-    table.on("rowClick", (_, row) => open(row.getIndex()));
+    listen(byId("table"));
     table.on("tableBuilt", () => {
       const holder = byId("table").querySelector(".tabulator-tableholder");
       holder.tabIndex = 0;
       holder.setAttribute("aria-label", "Pairs. Arrow keys choose a row, Enter opens it.");
       holder.addEventListener("keydown", onKey);
       count();
+      requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.ready = "true"; }));
     });
     table.on("dataFiltered", () => setTimeout(count));
     let waiting = null;
