@@ -65,10 +65,11 @@ def test_scores_are_those_of_the_local_engine(cluster: None, listed: Path, tmp_p
     assert (outcome.rows, outcome.failed, outcome.resumed) == (26, 2, 0)
     assert seen[-1] == (26, 2)
     assert len(seen) == 5
-    check(out, expected_scores(listed, tmp_path))
+    expected = expected_scores(listed, tmp_path)
+    check(out, expected)
     again = score_with_ray(pairs, images, create_scorers(["lite"]), str(out), resume=True)
     assert (again.rows, again.failed, again.resumed) == (26, 2, 26)
-    check(out, expected_scores(listed, tmp_path))
+    check(out, expected)
 
 
 def test_a_killed_worker_loses_no_row(cluster: None, listed: Path, tmp_path: Path) -> None:
