@@ -27,6 +27,7 @@ def lay_out(folder: Path) -> None:
         distorted.save(folder / f"{second}.png")
     reference.save(folder / "photo.png")
     Image.new("L", reference.size, 255).save(folder / "content.png")
+    (folder / "pairs.csv").write_text("reference,distorted\na.png,b.png\nreference.png,distorted.png\n")
 
 
 def _gate(folder: Path) -> None:

@@ -93,6 +93,8 @@ def test_every_block_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -
             pytest.skip(f"NOT RUN: {program} is not installed (Debian: {package})")
     if "import pyiqa" in page.read_text() and importlib.util.find_spec("pyiqa") is None:
         pytest.skip("NOT RUN: pyiqa is not installed (`make test` installs it)")
+    if page.stem == "ray" and importlib.util.find_spec("ray") is None:
+        pytest.skip("NOT RUN: ray is not installed (pip install '.[ray]')")
     lay_out(tmp_path)
     EXTRA_FILES.get(page.stem, lambda _: None)(tmp_path)
     environment = {

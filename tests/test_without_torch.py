@@ -35,6 +35,7 @@ CORE = (
     "bundles",
     "cli",
     "datasets",
+    "distributed",
     "errors",
     "extras",
     "gate",

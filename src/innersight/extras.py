@@ -22,6 +22,8 @@ _EXTRAS = {
     "pillow_heif": "heif",
     "av": "video",
     "torchmetrics": "torchmetrics",
+    "ray": "ray",
+    "fsspec": "ray",
     "matplotlib": "plot",
     "pyiqa": "pyiqa",
 }

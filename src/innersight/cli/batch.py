@@ -11,7 +11,8 @@ import typer
 
 from innersight.cli import options
 from innersight.cli.progress import Progress
-from innersight.errors import ArgumentError
+from innersight.cli.ray_batch import refuse
+from innersight.errors import ArgumentError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,18 +22,24 @@ if TYPE_CHECKING:
     from innersight.inference.scorer import Scorer
     from innersight.io.pictures import Colour
 
+_ENGINES = ("local", "ray")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
 @options.with_changes
 def batch(
     *,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .csv, .jsonl or .parquet.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Output file: .csv, .jsonl or .parquet. With --engine ray: a folder for files of Parquet, or a URL.",
+        ),
+    ],
     pairs: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             metavar="PAIRS",
-            readable=False,
             help="List of pairs: a .csv, .jsonl or .parquet file. Paths in it are relative to its folder. The column "
             "mask, if there is one, holds the path of the mask of each pair, see --mask.",
         ),
@@ -123,6 +130,31 @@ def batch(
         ),
     ] = None,
     report: options.Report = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What runs the work: local (threads of this process), or ray (processes of one or more machines; the "
+            "list and the paths in it can be URLs such as s3://bucket/list.csv).",
+        ),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Ray cluster: auto, or ray://HOST:PORT. Default: Ray is started on this machine, and ends with the "
+            "run.",
+        ),
+    ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of files that --engine ray writes; each is the work of one worker at a time. Default: one for "
+            "1,000 rows, and at least four for each worker.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print no progress and no summary.")] = False,
 ) -> None:
     """Score a list of image pairs, or two folders with the same file names.
@@ -138,6 +170,16 @@ def batch(
 
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
+    if engine not in _ENGINES:
+        raise unknown_name("--engine", engine, _ENGINES)
+    if engine == "local":
+        refuse("local", {"--ray-address": ray_address, "--shards": shards})
+    else:
+        given = {
+            "--reference-dir": reference_dir, "--distorted-dir": distorted_dir, "--cache": cache, "--summary": summary,
+            "--report": report, "--fail-fast": fail_fast, "--batch-size": None if batch_size == "auto" else batch_size,
+        }  # fmt: skip
+        refuse("ray", given)
     if summary is not None:
         from innersight.inference.summary import check_summary
 
@@ -153,16 +195,41 @@ def batch(
         from innersight.inference.feature_cache import FeatureCache
 
         kept = FeatureCache(cache, _bytes("--cache-limit", cache_limit))
+
+    def made() -> dict[str, Scorer]:
+        scorers = create_scorers(
+            metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, changes=changes
+        )
+        options.disable_tf32()
+        return scorers
+
+    if engine == "ray":
+        from innersight.cli import ray_batch
+        from innersight.distributed.shard import ShardOptions
+
+        if pairs is None:
+            raise ArgumentError("Option --engine ray needs a list of pairs.")
+        ray_batch.run(
+            pairs,
+            (reference_column, distorted_column),
+            made(),
+            out,
+            address=ray_address,
+            workers=threads,
+            shards=shards,
+            options=ShardOptions(per_layer, limit, region, shown_on),
+            resume=resume,
+            overwrite=overwrite,
+            quiet=quiet,
+        )
+        return
     if pairs is not None and reference_dir is None and distorted_dir is None:
         listed = open_list(pairs, reference_column, distorted_column)
     elif pairs is None and reference_dir is not None and distorted_dir is not None:
         listed = pair_folders(reference_dir, distorted_dir)
     else:
         raise ArgumentError("Pass either a list of pairs, or both --reference-dir and --distorted-dir.")
-    scorers = create_scorers(
-        metric or ["lite"], weights=weights, device=device, precision=precision, runtime=runtime, changes=changes
-    )
-    options.disable_tf32()
+    scorers = made()
     progress = Progress(0 if quiet else listed.count)
     try:
         with progress:
@@ -193,9 +260,9 @@ def batch(
 
         columns = listed.reference_column, listed.distorted_column
         better = {name: scorer.higher_is_better for name, scorer in scorers.items()}
-        write_summary(summary, summarise(pairs_of_output(out, list(scorers), columns), better))
+        write_summary(summary, summarise(pairs_of_output(Path(out), list(scorers), columns), better))
     if report is not None:
-        _write_report(report, out, listed, scorers, region, shown_on, quiet=quiet)
+        _write_report(report, Path(out), listed, scorers, region, shown_on, quiet=quiet)
     if not quiet:
         earlier = f" ({outcome.resumed} of them from an earlier run)" if outcome.resumed else ""
         runtimes = ", ".join(dict.fromkeys(scorer.runtime_name for scorer in scorers.values()))

@@ -42,17 +42,20 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, done: int) -> None:
+    def show(self, done: int, failed: int = 0) -> None:
         """Show the number of completed rows.
 
         Args:
             done: Completed rows, those of an earlier run included.
+            failed: Those among them that have an error. Default: 0, not shown.
         """
         now = time.monotonic()
         if self._start is None:  # the rate is that of this run, without the rows of an earlier one
             self._start = (now, done)
         rate = (done - self._start[1]) / max(now - self._start[0], 1e-9)
         speed = f"{rate:.1f} rows/s, {(self._total - done) / rate / 60:.1f} min left" if rate else ""
+        if failed:
+            speed = f"{failed} with an error, {speed}".removesuffix(", ")
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, speed=speed)
         elif self._total and now - self._last >= _SECONDS_BETWEEN_LINES:

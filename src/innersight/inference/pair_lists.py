@@ -63,7 +63,11 @@ class PairList:
 
     def paths(self, row: TableRow) -> tuple[Path, Path]:
         """Return the files of the reference and of the distorted image of a row without an error."""
-        return self.folder / row.values[self.reference_column], self.folder / row.values[self.distorted_column]
+        return self.file(row.values[self.reference_column]), self.file(row.values[self.distorted_column])
+
+    def file(self, path: str) -> Path:
+        """Return the file of a path in the list."""
+        return self.folder / path
 
     @property
     def has_masks(self) -> bool:
@@ -78,13 +82,13 @@ class PairList:
             common: What is scored of all rows. The mask of the row takes the place of its mask.
         """
         own = row.values.get(MASK_COLUMN)
-        found = replace(common, mask=self.folder / own) if own else common
+        found = replace(common, mask=self.file(own)) if own else common
         return None if found.is_everything else found
 
     def files(self, row: TableRow) -> tuple[Path, ...]:
         """Return all files that a row without an error names: both images, and its mask if it has one."""
         own = row.values.get(MASK_COLUMN)
-        return (*self.paths(row), *((self.folder / own,) if own else ()))
+        return (*self.paths(row), *((self.file(own),) if own else ()))
 
     def scanned(self) -> PairList:
         """Return the list with the number of its rows, its columns and its first pair, from one pass over the rows.

@@ -1,0 +1,1 @@
+"""Lists that several machines score together."""
