@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,10 +92,20 @@ def test_a_killed_worker_loses_no_row(cluster: None, listed: Path, tmp_path: Pat
 
 
 def _is_worker(process: Path) -> bool:
+    """Whether a process is an actor of the Ray that this process has started: other tests have their own."""
     try:
-        return b"ray::_Worker" in (process / "cmdline").read_bytes()
-    except OSError:
+        return b"ray::_Worker" in (process / "cmdline").read_bytes() and os.getpid() in _ancestors(process)
+    except (OSError, IndexError):
         return False
+
+
+def _ancestors(process: Path) -> set[int]:
+    found = set()
+    while process.name != "0":
+        parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+        found.add(int(parent))
+        process = process.with_name(parent)
+    return found
 
 
 def test_a_killed_driver_is_resumed(listed: Path, tmp_path: Path) -> None:
@@ -180,9 +191,12 @@ def test_a_list_that_is_not_there_is_one_sentence() -> None:
         open_place("none/list.csv")
 
 
-def test_a_cluster_that_is_not_there_is_one_sentence(listed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1", "ray://no-such-host.invalid:10001"])
+def test_a_cluster_that_is_not_there_is_one_sentence(listed: Path, tmp_path: Path, address: str) -> None:
     if ray.is_initialized():
         ray.shutdown()
     pairs, images = open_place(str(listed))
-    with pytest.raises(ArgumentError, match=r"Ray cannot be reached at auto: .* Check --ray-address"):
-        score_with_ray(pairs, images, create_scorers(["lite"]), str(tmp_path / "out"), cluster=Cluster("auto"))
+    said = rf"Ray cannot be reached at {re.escape(address)}: .*\. Check --ray-address"
+    with pytest.raises(ArgumentError, match=said):
+        score_with_ray(pairs, images, create_scorers(["lite"]), str(tmp_path / "out"), cluster=Cluster(address))
+    assert not (tmp_path / "out").exists()

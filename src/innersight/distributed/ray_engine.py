@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RETRIES = 5  # of a shard whose worker was killed
+_CONNECTED_WITHIN = 10  # seconds
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    _check_address(cluster.address)
     local = {} if cluster.address is not None else {"num_cpus": None if cluster.workers == "auto" else cluster.workers}
     try:
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR", include_dashboard=False, **local)
@@ -194,6 +197,19 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str | None) -> None:
+    """Check that a server listens at HOST:PORT. Ray itself tries for minutes before it says that none does."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECTED_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        raise ArgumentError(
+            f"Ray cannot be reached at {address}: {first_line(error)}. Check --ray-address, and that the cluster runs."
+        ) from error
 
 
 def _count(ray: Any, cluster: Cluster) -> int:
