@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from innersight import create_scorers
-from innersight.distributed.ray_engine import Cluster, open_place, score_with_ray
+from innersight.distributed.ray_engine import Cluster, _claimed, open_place, score_with_ray
 from innersight.distributed.storage import Folder
 from innersight.errors import ArgumentError
 from innersight.inference.batch import score_list
@@ -143,6 +143,34 @@ def test_another_run_is_not_continued(cluster: None, listed: Path, tmp_path: Pat
     outcome = score_with_ray(pairs, images, create_scorers(["lite"]), out, shards=2, overwrite=True)
     assert (outcome.rows, outcome.resumed) == (26, 0)
     check(tmp_path / "out", expected_scores(listed, tmp_path))
+
+
+def test_a_second_run_on_the_same_folder_is_refused_and_harms_nothing(
+    cluster: None, listed: Path, tmp_path: Path
+) -> None:
+    pairs, images = open_place(str(listed))
+    out = tmp_path / "out"
+    refused: list[dict[str, bool]] = []
+
+    def start_another(_done: int, _failed: int) -> None:
+        for how in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(ArgumentError, match=r"out' is in use: one run at a time\. Wait for its end"):
+                score_with_ray(pairs, images, create_scorers(["lite"]), str(out), **how)
+            refused.append(how)
+
+    score_with_ray(pairs, images, create_scorers(["lite"]), str(out), shards=2, on_rows=start_another)
+    assert len(refused) == 6
+    check(out, expected_scores(listed, tmp_path))
+
+
+def test_a_second_run_of_the_cluster_is_refused_on_a_store_without_locks(
+    cluster: None, listed: Path, tmp_path: Path
+) -> None:
+    pairs, images = open_place(str(listed))
+    with _claimed(ray, Folder("memory://claimed")), pytest.raises(ArgumentError, match="is in use: one run at a time"):
+        score_with_ray(pairs, images, create_scorers(["lite"]), "memory://claimed")
+    with _claimed(ray, Folder("memory://claimed")):
+        pass  # the end of a run frees it
 
 
 def test_lists_and_images_of_an_s3_server(

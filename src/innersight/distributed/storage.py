@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,13 @@ from typing import Any
 from innersight.errors import ArgumentError, first_line
 from innersight.extras import needed_for
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
 _FETCHED_TOGETHER = 16
+_LOCK = ".lock"  # readers of a folder of Parquet files pass over it
 # A file appears in these stores complete or not at all; elsewhere it is written under another name first.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 
@@ -110,11 +117,45 @@ class Folder:
                 f"'{self.join(name)}' cannot be written: {first_line(error)} Check the path and its permissions."
             ) from error
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one run, until the end of the block or of the process.
+
+        Only a folder of this machine is held, and only on systems with `flock`. Object stores have no locks.
+
+        Raises:
+            ArgumentError: If another run holds it, or it cannot be written.
+        """
+        system, path = self._open()
+        if fcntl is None or "file" not in system.protocol:
+            yield
+            return
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+            file = (Path(path) / _LOCK).open("w")
+        except OSError as error:
+            raise ArgumentError(
+                f"'{self.url}' cannot be written: {first_line(error)} Check the path and its permissions."
+            ) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise in_use(self.url) from None
+            except OSError:
+                pass  # this file system has no such locks
+            yield
+
     def remove(self, names: Iterable[str]) -> None:
         """Delete files of the folder."""
         system, path = self._open()
         for name in names:
             system.rm_file(f"{path}/{name}")
+
+
+def in_use(url: str) -> ArgumentError:
+    """Return the error of an output that another run writes to."""
+    return ArgumentError(f"'{url}' is in use: one run at a time. Wait for its end, or name another output.")
 
 
 def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
