@@ -66,7 +66,9 @@ def make(folder: Path, count: int, share: float, side: int = 64, seed: int = 0) 
         _write(folder / f"r{number}.png", crop, number if number in corrupt else None)
         for row in range(number * EACH, min(count, number * EACH + EACH)):
             damaged = references + row
-            _write(folder / f"d{row}.jpg", crop, damaged if damaged in corrupt else None, quality=10 + 15 * (row % EACH))
+            _write(
+                folder / f"d{row}.jpg", crop, damaged if damaged in corrupt else None, quality=10 + 15 * (row % EACH)
+            )
             rows.append(f"r{number}.png,d{row}.jpg")
     (folder / "list.csv").write_text("\n".join(["reference,distorted", *rows]) + "\n")
     bad = frozenset(row for row in range(count) if row // EACH in corrupt or references + row in corrupt)
@@ -143,7 +145,9 @@ def main() -> None:
         scored, failed = account(made, out)
     rows, memory = zip(*samples, strict=True)
     found = slope(rows, memory)
-    print(f"{chosen.metric}, {chosen.pairs} pairs of {chosen.side} x {chosen.side} in one process, {chosen.workers} threads")
+    print(
+        f"{chosen.metric}, {chosen.pairs} pairs of {chosen.side} x {chosen.side} in one process, {chosen.workers} threads"
+    )
     print(f"  corrupt files        {made.corrupt_files}")
     print(f"  rows scored          {scored}")
     print(f"  rows with an error   {failed}")
