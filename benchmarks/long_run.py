@@ -145,15 +145,17 @@ def main() -> None:
         scored, failed = account(made, out)
     rows, memory = zip(*samples, strict=True)
     found = slope(rows, memory)
-    print(
-        f"{chosen.metric}, {chosen.pairs} pairs of {chosen.side} x {chosen.side} in one process, {chosen.workers} threads"
-    )
+    images = f"{chosen.pairs} pairs of {chosen.side} x {chosen.side}"
+    parts = (0, 0.2, 0.4, 0.6, 0.8, 1)
+    levels = ", ".join(f"{memory[int(part * (len(memory) - 1))] / 2**20:.1f}" for part in parts)
+    interval = f"95 % interval {found.low:+.0f} to {found.high:+.0f}"
+    print(f"{chosen.metric}, {images} in one process, {chosen.workers} threads")
     print(f"  corrupt files        {made.corrupt_files}")
     print(f"  rows scored          {scored}")
     print(f"  rows with an error   {failed}")
     print(f"  time                 {seconds:.0f} s")
-    print("  resident memory      " + ", ".join(f"{memory[int(q * (len(memory) - 1))] / 2**20:.1f}" for q in (0, 0.2, 0.4, 0.6, 0.8, 1)) + " MiB at 0, 20, ... 100 %")  # fmt: skip
-    print(f"  slope                {found.value:+.0f} bytes per 1,000 pairs, 95 % interval {found.low:+.0f} to {found.high:+.0f}")  # fmt: skip
+    print(f"  resident memory      {levels} MiB at 0, 20, ... 100 %")
+    print(f"  slope                {found.value:+.0f} bytes per 1,000 pairs, {interval}")
 
 
 if __name__ == "__main__":
