@@ -54,7 +54,7 @@ class Slope(NamedTuple):
 
 def make(folder: Path, count: int, share: float, side: int = 64, seed: int = 0) -> Made:
     """Write the images and the list of `count` pairs; the share of corrupt files is exact, rounded down."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     photographs = [data.chelsea(), data.coffee(), data.astronaut(), data.rocket()]
     references = -(-count // EACH)
     corrupt = set(draw.sample(range(references + count), int(share * (references + count))))
@@ -80,7 +80,7 @@ def _write(path: Path, image: Image.Image, damage: int | None, **options: int) -
     image.save(file, "PNG" if path.suffix == ".png" else "JPEG", **options)
     content = file.getvalue()
     if damage is not None:
-        content = (b"", content[: len(content) // 2], random.Random(damage).randbytes(len(content)))[damage % 3]
+        content = (b"", content[: len(content) // 2], random.Random(damage).randbytes(len(content)))[damage % 3]  # noqa: S311
     path.write_bytes(content)
 
 
