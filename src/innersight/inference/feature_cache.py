@@ -93,7 +93,8 @@ class FeatureCache:
     def save(self, key: str, arrays: Arrays, facts: Mapping[str, str]) -> None:
         """Save the features of one image.
 
-        Features larger than the limit are not saved. Nothing is saved where a folder has the file's name.
+        Features larger than the limit are not saved. Nothing is saved where a folder has the file's name, or if
+        another process clears the partial file.
 
         Args:
             key: Their key.
@@ -113,7 +114,10 @@ class FeatureCache:
             if path.is_dir():
                 return
             save_file(tensors, partial, {**said, "checksum": _checksum(key, tensors, said)})
-            partial.replace(path)
+            try:
+                partial.replace(path)
+            except FileNotFoundError:  # the clock jumped, and another process took the file for one left behind
+                return
         except (OSError, safetensors.SafetensorError) as error:
             partial.unlink(missing_ok=True)
             raise ArgumentError(f"The cache '{self.folder}' cannot be written to: {first_line(error)}") from error

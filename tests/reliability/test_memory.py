@@ -1,0 +1,59 @@
+"""A process without memory ends with one line, or is killed; both runs resume. The workers are threads of the process."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from tests.reliability.conftest import Faulty, one_line
+
+resource = pytest.importorskip("resource")
+
+
+@pytest.mark.parametrize("megabytes", [250, 400, 600, 900])
+def test_too_little_memory_is_one_line_and_the_run_resumes(faulty: Faulty, megabytes: int) -> None:
+    limit = megabytes << 20
+    status, errors = faulty.run(
+        "--out", "scores.csv", before=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    )
+    assert status in (0, 2), errors
+    if status:
+        one_line(errors)
+    faulty.resumes("scores.csv")
+
+
+@pytest.mark.parametrize("name", ["compare", "extract"])
+def test_a_memory_error_of_a_worker_is_one_line_and_the_run_resumes(faulty: Faulty, name: str) -> None:
+    owner = "innersight.inference.extractor.FeatureExtractor"
+    code = (
+        "import innersight.inference.extractor\n"
+        f"real, calls = {owner}.{name}, [0]\n"
+        "def fails(*a, **k):\n"
+        "    calls[0] += 1\n"
+        "    if calls[0] == 4: raise MemoryError('no memory is left')\n"
+        "    return real(*a, **k)\n"
+        f"{owner}.{name} = fails"
+    )
+    status, errors = faulty.run_with(code, "--out", "scores.csv")
+    assert status == 2
+    one_line(errors)
+    assert "--resume" in errors
+    assert not (faulty.folder / "scores.csv").exists()
+    faulty.resumes("scores.csv")
+
+
+def test_a_worker_that_the_out_of_memory_killer_ends_takes_the_process_along_and_the_run_resumes(
+    faulty: Faulty,
+) -> None:
+    code = (
+        "import os, signal, threading, innersight.inference.extractor as e\n"
+        "real, calls = e.FeatureExtractor.compare, [0]\n"
+        "def killed(*a, **k):\n"
+        "    calls[0] += 1\n"
+        "    if calls[0] == 6: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return real(*a, **k)\n"
+        "e.FeatureExtractor.compare = killed"
+    )
+    assert faulty.run_with(code, "--out", "scores.csv", "--batch-size", "1") == (-signal.SIGKILL, "")
+    assert not (faulty.folder / "scores.csv").exists()
+    faulty.resumes("scores.csv")
