@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
@@ -76,3 +77,12 @@ def test_files_are_fetched_and_reasons_are_kept(tmp_path: Path) -> None:
 def test_a_drive_letter_is_no_scheme() -> None:
     assert not is_url("C:/a.csv")
     assert is_url("s3://a/b.csv")
+
+
+def test_a_pipe_behind_a_file_url_is_an_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "copies").mkdir()
+    place = f"file://{tmp_path}/pipe.png"
+    files, errors = fetch([place], tmp_path / "copies")
+    assert "is a pipe, a device or a socket" in errors[place]
+    assert not files[place].exists()

@@ -12,6 +12,7 @@ from typing import Any
 
 from innersight.errors import ArgumentError, first_line
 from innersight.extras import needed_for
+from innersight.io.confinement import find_special
 
 _FETCHED_TOGETHER = 16
 # A file appears in these stores complete or not at all; elsewhere it is written under another name first.
@@ -94,7 +95,7 @@ class Folder:
             ArgumentError: If it cannot be written.
         """
         system, path = self._open()
-        protocols = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
+        protocols = _protocols(system)
         final = f"{path}/{name}"
         partial = final if protocols & _OBJECT_STORES else f"{path}/.{name}.{uuid.uuid4().hex}"
         try:
@@ -115,6 +116,10 @@ class Folder:
         system, path = self._open()
         for name in names:
             system.rm_file(f"{path}/{name}")
+
+
+def _protocols(system: Any) -> set[str]:
+    return {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
 
 
 def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -140,7 +145,12 @@ def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[st
 
         try:
             system, path = fsspec.url_to_fs(place)  # type: ignore[no-untyped-call]
-            system.get_file(path, str(files[place]))
+            # The copy of a pipe has no end, and fsspec would wait for its writer.
+            special = find_special([Path(path)]) if "file" in _protocols(system) else None
+            if special is None:
+                system.get_file(path, str(files[place]))
+            else:
+                errors[place] = special
         except FileNotFoundError:
             errors[place] = f"No such file: '{place}'."
         except Exception as error:  # noqa: BLE001 - each store has errors of its own; the row gets the reason
