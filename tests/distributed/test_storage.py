@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
@@ -95,3 +96,12 @@ def test_a_lock_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         Folder(str(tmp_path / "file" / "out")).locked(),
     ):
         pass
+
+
+def test_a_pipe_behind_a_file_url_is_an_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "copies").mkdir()
+    place = f"file://{tmp_path}/pipe.png"
+    files, errors = fetch([place], tmp_path / "copies")
+    assert "is a pipe, a device or a socket" in errors[place]
+    assert not files[place].exists()

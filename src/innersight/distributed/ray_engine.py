@@ -128,6 +128,7 @@ def score_with_ray(
         "metrics": {name: scorer.describe() for name, scorer in scorers.items()},
         "per_layer": options.with_layers,
         "region": options.region.describe(),
+        "root": None if options.root is None else options.root.place,
         "background": None if options.background is None else list(options.background),
     }
     run = json.loads(json.dumps(run))  # as a plan has it that was read

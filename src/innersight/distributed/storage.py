@@ -13,6 +13,7 @@ from typing import Any
 
 from innersight.errors import ArgumentError, first_line
 from innersight.extras import needed_for
+from innersight.io.confinement import find_special
 
 try:
     import fcntl
@@ -101,7 +102,7 @@ class Folder:
             ArgumentError: If it cannot be written.
         """
         system, path = self._open()
-        protocols = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
+        protocols = _protocols(system)
         final = f"{path}/{name}"
         partial = final if protocols & _OBJECT_STORES else f"{path}/.{name}.{uuid.uuid4().hex}"
         try:
@@ -127,7 +128,7 @@ class Folder:
             ArgumentError: If another run holds it, or it cannot be written.
         """
         system, path = self._open()
-        if fcntl is None or "file" not in system.protocol:
+        if fcntl is None or "file" not in _protocols(system):
             yield
             return
         try:
@@ -158,6 +159,10 @@ def in_use(url: str) -> ArgumentError:
     return ArgumentError(f"'{url}' is in use: one run at a time. Wait for its end, or name another output.")
 
 
+def _protocols(system: Any) -> set[str]:
+    return {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
+
+
 def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
     """Copy files to a folder of this machine, several at a time. A path of this machine is not copied.
 
@@ -181,7 +186,12 @@ def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[st
 
         try:
             system, path = fsspec.url_to_fs(place)  # type: ignore[no-untyped-call]
-            system.get_file(path, str(files[place]))
+            # The copy of a pipe has no end, and fsspec would wait for its writer.
+            special = find_special([Path(path)]) if "file" in _protocols(system) else None
+            if special is None:
+                system.get_file(path, str(files[place]))
+            else:
+                errors[place] = special
         except FileNotFoundError:
             errors[place] = f"No such file: '{place}'."
         except Exception as error:  # noqa: BLE001 - each store has errors of its own; the row gets the reason
