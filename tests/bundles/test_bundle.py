@@ -53,7 +53,7 @@ class TestLoading:
         description = json.loads((copy / "metric.json").read_text())
         del description["features"]
         (copy / "metric.json").write_text(json.dumps(description))
-        with pytest.raises(ArgumentError, match=r"lacks features: export the metric again"):
+        with pytest.raises(ArgumentError, match=r"lacks `features` \(list\): export the metric again"):
             Bundle.load(copy)
 
     @pytest.mark.parametrize("graph", ["extract.onnx", "compare.onnx", "map.onnx", "compare_masked.onnx"])
@@ -68,7 +68,7 @@ class TestLoading:
 
     def test_a_graph_outside_the_folder_is_not_read(self, copy: Path) -> None:
         description = json.loads((copy / "metric.json").read_text())
-        description["files"] = {"../lite/extract.onnx": description["files"]["extract.onnx"]}
+        description["files"]["../lite/extract.onnx"] = description["files"]["extract.onnx"]
         (copy / "metric.json").write_text(json.dumps(description))
         with pytest.raises(ArgumentError, match="is missing, or is not the one"):
             Bundle.load(copy)

@@ -10,7 +10,8 @@ import pytest
 
 import innersight
 from innersight.bundles import SHIPPED, shipped
-from innersight.bundles.bundle import GRAPHS, Bundle
+from innersight.bundles.bundle import Bundle
+from innersight.bundles.description import GRAPHS
 from innersight.export.graphs import Graphs
 from innersight.export.modules import view_graphs
 from innersight.metrics.description import cite_configuration, describe

@@ -73,7 +73,7 @@ def test_a_column_of_the_results_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_plan_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "_plan.json").write_text("{}")
-    with pytest.raises(ArgumentError, match=r"is damaged: .* Use --overwrite"):
+    with pytest.raises(ArgumentError, match=r"is damaged \(.*\)\. Use --overwrite"):
         read_plan(Folder(str(tmp_path)))
     assert read_plan(Folder(str(tmp_path / "none"))) is None
 

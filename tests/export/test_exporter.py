@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 import innersight
-from innersight.bundles.bundle import DESCRIPTION, GRAPHS, Bundle, digest_of
+from innersight.bundles.bundle import Bundle, digest_of
+from innersight.bundles.description import DESCRIPTION, GRAPHS
 from innersight.errors import ArgumentError
 from innersight.export import check, exporter
 from innersight.export.exporter import export_metric

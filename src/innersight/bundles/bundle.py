@@ -14,27 +14,18 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from innersight.bundles.description import DESCRIPTION, GRAPHS, read_description
 from innersight.bundles.sessions import Sessions
 from innersight.errors import ArgumentError, ImageError
 from innersight.preprocess.input_policy import InputPolicy
 from innersight.preprocess.masks import Mask, position_weights, window_masks
 from innersight.provenance import ONNX, version_of, versions
 
-FORMAT = 1
-"""Version of the layout of a bundle. docs/bundles.md describes it."""
-
-DESCRIPTION = "metric.json"
-"""Name of the file that describes a bundle."""
-
-GRAPHS = ("extract.onnx", "compare.onnx", "map.onnx", "compare_masked.onnx")
-"""Names of the files with graphs. The third is absent if the metric has no map, the last if it accepts no mask."""
-
 Floats: TypeAlias = npt.NDArray[np.float32]
 Features: TypeAlias = Mapping[str, Floats]
 """The features of images by name. The first axis has the windows of the images, one for a whole image."""
 
 _ALL_WINDOWS = 2**31
-_KEYS = ("name", "citation", "configuration", "views", "features", "layer_names", "files")
 
 
 class Bundle:
@@ -79,22 +70,7 @@ class Bundle:
             ('layer 0', 'layer 2', 'layer 3', 'layer 4', 'thumbnail', 'chroma')
         """
         folder = Path(folder)
-        try:
-            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArgumentError(
-                f"'{folder}' is not a bundle: its {DESCRIPTION} cannot be read ({type(error).__name__}). Write a "
-                "bundle with: innersight export METRIC --out FOLDER."
-            ) from None
-        found = description.get("format") if isinstance(description, dict) else None
-        if found != FORMAT:
-            raise ArgumentError(
-                f"The bundle '{folder}' has the format {found!r}, but this version of innersight reads {FORMAT}: "
-                "export the metric again."
-            )
-        missing = [key for key in _KEYS if key not in description]
-        if missing:
-            raise ArgumentError(f"'{folder / DESCRIPTION}' lacks {', '.join(missing)}: export the metric again.")
+        description = read_description(folder)
         for name, digest in description["files"].items():
             if name not in GRAPHS or digest_of(folder / name) != digest:
                 raise ArgumentError(

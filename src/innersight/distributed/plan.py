@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from innersight.distributed.storage import Folder
-from innersight.errors import ArgumentError
+from innersight.errors import ArgumentError, first_line
 from innersight.inference.pair_lists import PairList
 from innersight.io.tables import require_parquet
 
@@ -132,10 +132,16 @@ def read_plan(out: Folder) -> Plan | None:
         return None
     try:
         content = json.loads(out.read(PLAN))
+        run, images, shards = content["run"], content["images"], content["shards"]
         reference, distorted = content["columns"]
-        return Plan(content["run"], content["images"], (reference, distorted), tuple(map(int, content["shards"])))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArgumentError(f"'{out.join(PLAN)}' is damaged: {error!r}. Use --overwrite to start anew.") from error
+        if not isinstance(run, dict) or not all(isinstance(text, str) for text in (images, reference, distorted)):
+            raise TypeError("it has values of other types")
+        if not shards or not all(type(size) is int and size > 0 for size in shards):
+            raise ValueError("its shards are not numbers of rows")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise ArgumentError(f"'{out.join(PLAN)}' is damaged ({said}). Use --overwrite to start anew.") from error
+    return Plan(run, images, (reference, distorted), tuple(shards))
 
 
 def _reference(row: Mapping[str, Any], pairs: PairList) -> str:

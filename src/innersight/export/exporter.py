@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from innersight._version import __version__
-from innersight.bundles.bundle import DESCRIPTION, FORMAT, GRAPHS, Bundle, digest_of
+from innersight.bundles.bundle import Bundle, digest_of
+from innersight.bundles.description import DESCRIPTION, FORMAT, GRAPHS
 from innersight.errors import ArgumentError
 from innersight.export.check import SIZES, check_bundle
 from innersight.export.graphs import Graphs

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from innersight.errors import ArgumentError, unknown_name
+from innersight.errors import ArgumentError, first_line, unknown_name
 from innersight.inference.folders import match_folders
 from innersight.inference.regions import Region
 
@@ -238,6 +238,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ArgumentError(f"The cases '{path}' cannot be read: {error.strerror}.") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise ArgumentError(f"'{path}' is not a TOML file: {error}. See docs/gate.md.") from None
+    except (ValueError, RecursionError) as error:  # no TOML, or no UTF-8
+        raise ArgumentError(f"'{path}' is not a TOML file: {first_line(error)}. See docs/gate.md.") from None
     return content

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from innersight.bundles import SHIPPED, Bundle, shipped
-from innersight.bundles.bundle import DESCRIPTION
+from innersight.bundles.description import DESCRIPTION
 from innersight.errors import ArgumentError
 from innersight.extras import needed_for
 from innersight.inference.backend import Backend
