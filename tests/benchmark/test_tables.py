@@ -123,3 +123,11 @@ def test_two_alternative_choices_have_their_own_table() -> None:
         BenchResult(dataset, {"lite": {"citation": "c"}}, {}, [Outcome(None, 0, two_alternative={"lite": chosen})])
     )
     assert "| lite | 0.8000 |" in page
+
+
+def test_names_of_a_list_are_no_formulas_in_the_csv(result: BenchResult) -> None:
+    outcome = result.outcomes[0]
+    named = replace(outcome, evaluations={"=1+1": next(iter(outcome.evaluations.values()))}, comparisons=[])
+    rows = list(csv.reader(to_csv(replace(result, outcomes=[named])).splitlines()))[1:]
+    assert "'=1+1" in {row[1] for row in rows}
+    assert not [cell for row in rows for cell in row[:4] if cell.startswith("=")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from innersight import create_scorers
-from innersight.distributed.ray_engine import Cluster, open_place, score_with_ray
+from innersight.distributed.ray_engine import Cluster, _claimed, open_place, score_with_ray
 from innersight.distributed.storage import Folder
 from innersight.errors import ArgumentError
 from innersight.inference.batch import score_list
@@ -91,10 +92,20 @@ def test_a_killed_worker_loses_no_row(cluster: None, listed: Path, tmp_path: Pat
 
 
 def _is_worker(process: Path) -> bool:
+    """Whether a process is an actor of the Ray that this process has started: other tests have their own."""
     try:
-        return b"ray::_Worker" in (process / "cmdline").read_bytes()
-    except OSError:
+        return b"ray::_Worker" in (process / "cmdline").read_bytes() and os.getpid() in _ancestors(process)
+    except (OSError, IndexError):
         return False
+
+
+def _ancestors(process: Path) -> set[int]:
+    found = set()
+    while process.name != "0":
+        parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+        found.add(int(parent))
+        process = process.with_name(parent)
+    return found
 
 
 def test_a_killed_driver_is_resumed(listed: Path, tmp_path: Path) -> None:
@@ -132,6 +143,34 @@ def test_another_run_is_not_continued(cluster: None, listed: Path, tmp_path: Pat
     outcome = score_with_ray(pairs, images, create_scorers(["lite"]), out, shards=2, overwrite=True)
     assert (outcome.rows, outcome.resumed) == (26, 0)
     check(tmp_path / "out", expected_scores(listed, tmp_path))
+
+
+def test_a_second_run_on_the_same_folder_is_refused_and_harms_nothing(
+    cluster: None, listed: Path, tmp_path: Path
+) -> None:
+    pairs, images = open_place(str(listed))
+    out = tmp_path / "out"
+    refused: list[dict[str, bool]] = []
+
+    def start_another(_done: int, _failed: int) -> None:
+        for how in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(ArgumentError, match=r"out' is in use: one run at a time\. Wait for its end"):
+                score_with_ray(pairs, images, create_scorers(["lite"]), str(out), **how)
+            refused.append(how)
+
+    score_with_ray(pairs, images, create_scorers(["lite"]), str(out), shards=2, on_rows=start_another)
+    assert len(refused) == 6
+    check(out, expected_scores(listed, tmp_path))
+
+
+def test_a_second_run_of_the_cluster_is_refused_on_a_store_without_locks(
+    cluster: None, listed: Path, tmp_path: Path
+) -> None:
+    pairs, images = open_place(str(listed))
+    with _claimed(ray, Folder("memory://claimed")), pytest.raises(ArgumentError, match="is in use: one run at a time"):
+        score_with_ray(pairs, images, create_scorers(["lite"]), "memory://claimed")
+    with _claimed(ray, Folder("memory://claimed")):
+        pass  # the end of a run frees it
 
 
 def test_lists_and_images_of_an_s3_server(
@@ -180,9 +219,12 @@ def test_a_list_that_is_not_there_is_one_sentence() -> None:
         open_place("none/list.csv")
 
 
-def test_a_cluster_that_is_not_there_is_one_sentence(listed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1", "ray://no-such-host.invalid:10001"])
+def test_a_cluster_that_is_not_there_is_one_sentence(listed: Path, tmp_path: Path, address: str) -> None:
     if ray.is_initialized():
         ray.shutdown()
     pairs, images = open_place(str(listed))
-    with pytest.raises(ArgumentError, match=r"Ray cannot be reached at auto: .* Check --ray-address"):
-        score_with_ray(pairs, images, create_scorers(["lite"]), str(tmp_path / "out"), cluster=Cluster("auto"))
+    said = rf"Ray cannot be reached at {re.escape(address)}: .*\. Check --ray-address"
+    with pytest.raises(ArgumentError, match=said):
+        score_with_ray(pairs, images, create_scorers(["lite"]), str(tmp_path / "out"), cluster=Cluster(address))
+    assert not (tmp_path / "out").exists()

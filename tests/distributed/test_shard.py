@@ -18,6 +18,7 @@ from innersight.distributed.storage import Folder
 from innersight.inference.batch import score_list
 from innersight.inference.pair_lists import PairList, list_rows, open_list
 from innersight.inference.regions import Region
+from innersight.io.confinement import Root
 
 
 def rows_of(out: Folder, pairs: PairList, images: str, options: ShardOptions | None = None) -> list[dict]:
@@ -91,3 +92,13 @@ def test_the_region_and_the_masks_of_rows_count(listed: Path, tmp_path: Path) ->
     for name in ("l1.csv", "l2.csv"):
         (row,) = rows_of(Folder(str(tmp_path / name)), open_list(listed.parent / name), str(listed.parent), options)
         assert row["score"] == pytest.approx(float(cut["score"]), rel=1e-4)
+
+
+def test_images_outside_the_root_are_neither_copied_nor_scored(listed: Path, tmp_path: Path) -> None:
+    (listed.parent / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    Image.open(listed.parent / "r0.png").save(tmp_path / "secret.jpg")
+    names = ["d0-10.jpg", "link.jpg", "file:///etc/passwd"]
+    pairs = list_rows([{"reference": "r0.png", "distorted": name} for name in names], listed.parent)
+    options = ShardOptions(root=Root(str(listed.parent)))
+    found = rows_of(Folder(str(tmp_path / "out")), pairs, str(listed.parent), options)
+    assert [row["error"] and "is outside the root" in row["error"] for row in found] == [None, True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
@@ -76,3 +77,31 @@ def test_files_are_fetched_and_reasons_are_kept(tmp_path: Path) -> None:
 def test_a_drive_letter_is_no_scheme() -> None:
     assert not is_url("C:/a.csv")
     assert is_url("s3://a/b.csv")
+
+
+def test_a_folder_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "out"))
+    with folder.locked(), pytest.raises(ArgumentError, match="is in use: one run at a time"), folder.locked():
+        pass
+    with folder.locked():
+        pass
+    with Folder("memory://out").locked(), Folder("memory://out").locked():
+        pass  # a store without locks
+
+
+def test_a_lock_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ArgumentError, match=r"cannot be written: .* Check the path"),
+        Folder(str(tmp_path / "file" / "out")).locked(),
+    ):
+        pass
+
+
+def test_a_pipe_behind_a_file_url_is_an_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "copies").mkdir()
+    place = f"file://{tmp_path}/pipe.png"
+    files, errors = fetch([place], tmp_path / "copies")
+    assert "is a pipe, a device or a socket" in errors[place]
+    assert not files[place].exists()

@@ -16,6 +16,7 @@ from innersight.inference.extractor import RowScore
 from innersight.inference.journal import Journal
 from innersight.inference.pair_lists import list_rows, open_list
 from innersight.inference.result_writer import check_output, write_results
+from innersight.io.tables import read_table
 from journals import ROWS, RUN, written
 
 
@@ -146,17 +147,23 @@ def test_invalid_rows_and_text_are_written_in_every_format_fault_20(tmp_path: Pa
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_text_comes_back_as_it_is_in_the_list_fault_45(tmp_path: Path, suffix: str) -> None:
-    """Cells that a spreadsheet can run as formulas too, and carriage returns."""
+    """Cells that a spreadsheet can run as formulas too, and carriage returns. In .csv files they get an apostrophe."""
     notes = ["=1+1", "-1.5", "+x", "@SUM(A1)", "'=1", "a\rb", "a\r\nb", "\ta", '"', " x "]
-    pairs = list_rows({"reference": "=r", "distorted": "-d", "note": note} for note in notes)
+    pairs = list_rows({"reference": "=r", "distorted": "-d", "=note": note} for note in notes)
     out = tmp_path / f"out.{suffix}"
     journal = Journal(out, RUN, resume=False, overwrite=False)
     for row in range(len(notes)):
-        journal.add(row, RowScore({"lite": 0.5}, {}, None))
+        journal.add(row, RowScore({}, {}, "=an error"))
     write_results(out, pairs, journal, ["lite"], with_layers=False)
     journal.close()
-    assert [row["note"] for row in read_rows(out)] == notes
-    assert {(row["reference"], row["distorted"]) for row in read_rows(out)} == {("=r", "-d")}
+    written_rows = read_rows(out)
+    first = ("'=r", "'-d", "'=1+1", "'=an error") if suffix == "csv" else ("=r", "-d", "=1+1", "=an error")
+    note = "'=note" if suffix == "csv" else "=note"
+    assert tuple(written_rows[0][name] for name in ("reference", "distorted", note, "error")) == first
+    assert written_rows[1][note] == "-1.5"
+    found = [row.values for row in read_table(out)]
+    assert [row["=note"] for row in found] == notes
+    assert {(row["reference"], row["distorted"], row["error"]) for row in found} == {("=r", "-d", "=an error")}
 
 
 def test_lists_of_dates_are_text_in_csv_and_json_lines(tmp_path: Path) -> None:

@@ -114,3 +114,10 @@ def test_one_column_is_not_read_as_two_metrics(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("reference,distorted,score\nr,d,1\n")
     with pytest.raises(ArgumentError, match="in the column 'score', but 2 metrics were named"):
         read_scores(tmp_path / "s.csv", [LITE, ReportMetric("psnr")])
+
+
+def test_paths_that_a_spreadsheet_could_run_are_found_in_our_own_csv(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("reference,distorted,score,'=note\n'=r.png,'-d.png,1.5,'@x\n")
+    row = read_scores(tmp_path / "own.csv", [ReportMetric("lite")])[0]
+    assert row.files == (tmp_path / "=r.png", tmp_path / "-d.png")
+    assert row.others == {"=note": "@x"}

@@ -14,6 +14,7 @@ from innersight.datasets.dataset import DataSet
 from innersight.evaluation.agreement import STATISTICS, Estimate
 from innersight.evaluation.opinion_std import STD_STATISTICS, StdEvaluation
 from innersight.evaluation.two_alternative import TWO_ALTERNATIVE_STATISTICS
+from innersight.io.csv_cells import escape_cell
 
 _COLUMNS = ("plcc", "plcc_logistic4", "rmse_logistic4", "plcc_logistic5", "rmse_logistic5", "srcc", "krcc")
 
@@ -69,7 +70,8 @@ def to_csv(result: BenchResult) -> str:
 
     The columns are perturbation, metric, group, statistic, value, low and high. The last two are the ends of the 95 %
     interval. They are empty if there is no interval. Comparisons of two metrics have the metric `first - second`, and
-    p-values have a statistic such as `p_value_srcc`.
+    p-values have a statistic such as `p_value_srcc`. Text that a spreadsheet program can run as a formula gets an
+    apostrophe before it.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -77,7 +79,8 @@ def to_csv(result: BenchResult) -> str:
     for outcome in result.outcomes:
         for metric, group, statistic, estimate in _estimates(outcome):
             cells = ["" if end is None else end for end in (estimate.value, estimate.low, estimate.high)]
-            writer.writerow([_name(outcome), metric, group, statistic, *cells])
+            names = [escape_cell(name) for name in (_name(outcome), metric, group, statistic)]
+            writer.writerow([*names, *cells])
     return text.getvalue()
 
 

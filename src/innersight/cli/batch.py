@@ -65,6 +65,7 @@ def batch(
     distorted_column: Annotated[
         str, typer.Option(metavar="COLUMN", help="Column of the list with the paths of the distorted images.")
     ] = "distorted",
+    root: options.Root = None,
     resume: Annotated[
         bool, typer.Option("--resume", metavar="", help="Continue an interrupted run with the same options.")
     ] = False,
@@ -167,6 +168,7 @@ def batch(
     from innersight.inference.folders import pair_folders
     from innersight.inference.pair_lists import open_list
     from innersight.inference.scorers import create_scorers
+    from innersight.io.confinement import Root
 
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
@@ -188,6 +190,7 @@ def batch(
         from innersight.report.page import check_report
 
         check_report(report)
+    inside = None if root is None else Root(root)
     limit = _bytes("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
     kept = None
@@ -217,14 +220,16 @@ def batch(
             address=ray_address,
             workers=threads,
             shards=shards,
-            options=ShardOptions(per_layer, limit, region, shown_on),
+            options=ShardOptions(per_layer, limit, region, shown_on, inside),
             resume=resume,
             overwrite=overwrite,
             quiet=quiet,
         )
         return
     if pairs is not None and reference_dir is None and distorted_dir is None:
-        listed = open_list(pairs, reference_column, distorted_column)
+        listed = open_list(pairs, reference_column, distorted_column, root=inside)
+    elif inside is not None:
+        raise ArgumentError("Option --root needs a list of pairs. Leave it out for two folders.")
     elif pairs is None and reference_dir is not None and distorted_dir is not None:
         listed = pair_folders(reference_dir, distorted_dir)
     else:
@@ -299,6 +304,7 @@ def _write_report(
         reference_column=listed.reference_column,
         distorted_column=listed.distorted_column,
         region=region,
+        inside=listed.root,
     )
     write(report, Report(out.name, metrics, rows), drawing_scorer(scorers), background=background, quiet=quiet)
 

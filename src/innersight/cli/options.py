@@ -150,6 +150,14 @@ Background = Annotated[
 ]
 
 
+Root = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR|URL",
+        help="Folder that all images and masks of the list must be in, also through links. A row that names another "
+        "file gets an error. Default: any file.",
+    ),
+]
 Report = Annotated[
     Path | None,
     typer.Option(

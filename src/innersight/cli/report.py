@@ -44,6 +44,7 @@ def report(
             help="Folder that the paths in the table start from. Default: the folder of the table.",
         ),
     ] = None,
+    inside: options.Root = None,
     pairs: Annotated[
         int,
         typer.Option(
@@ -101,6 +102,7 @@ def report(
     """
     from innersight.datasets.dataset import DIRECTIONS
     from innersight.inference.scorers import create_scorers
+    from innersight.io.confinement import Root
     from innersight.report.content import Report, ReportMetric
     from innersight.report.page import check_report
     from innersight.report.tables import read_scores
@@ -122,6 +124,7 @@ def report(
         reference_column=reference_column,
         distorted_column=distorted_column,
         region=region,
+        inside=None if inside is None else Root(inside),
     )
     opinions = None
     if opinion_direction is not None:

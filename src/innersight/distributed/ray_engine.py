@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from innersight.distributed.plan import LIST, MANIFEST, PLAN, Plan, default_shards, make_plan, read_plan
 from innersight.distributed.shard import ShardOptions, ShardResult, score_shard
-from innersight.distributed.storage import Folder, is_url
+from innersight.distributed.storage import Folder, in_use, is_url
 from innersight.errors import ArgumentError, first_line
 from innersight.extras import needed_for
 from innersight.inference.batch import BatchOutcome
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RETRIES = 5  # of a shard whose worker was killed
+_CONNECTED_WITHIN = 10  # seconds
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def score_with_ray(
 
     Raises:
         ArgumentError: If Ray is not installed or cannot be reached, the folder has an earlier run, its settings differ,
-            or a shard fails several times.
+            another run writes to it, or a shard fails several times.
     """
     with needed_for("The engine `ray`"):
         import fsspec  # noqa: F401 - with its own line if it is missing
@@ -125,25 +128,35 @@ def score_with_ray(
         "metrics": {name: scorer.describe() for name, scorer in scorers.items()},
         "per_layer": options.with_layers,
         "region": options.region.describe(),
+        "root": None if options.root is None else options.root.place,
         "background": None if options.background is None else list(options.background),
     }
     run = json.loads(json.dumps(run))  # as a plan has it that was read
-    plan = _earlier(folder, run, resume=resume, overwrite=overwrite)
     added = result_columns(list(scorers), options.with_layers)
     if repeated := [column for column in added if column in pairs.columns]:
         raise ArgumentError(f"The list has a column {repeated[0]!r} already, as the results would: rename it first.")
-    with _connected(ray, cluster):
-        workers = _count(ray, cluster)
-        if plan is None:
-            count = default_shards(pairs.count, workers) if shards is None else min(shards, pairs.count)
-            plan = make_plan(pairs, images, run, count, folder)
-        finished = [number for number in range(len(plan.shards)) if plan.output_of(number) in folder.names()]
-        results = {number: _count_of(plan, number, folder) for number in finished}
-        resumed = sum(result.rows for result in results.values())
-        missing = [number for number in range(len(plan.shards)) if number not in results]
-        for result in _scored(ray, missing, workers, plan, scorers, options, folder):
-            results[result.number] = result
-            on_rows(*_sums(results))
+    _check_address(cluster.address)
+    with folder.locked():
+        plan = _earlier(folder, run, resume=resume, overwrite=overwrite)
+        with _connected(ray, cluster), _claimed(ray, folder):
+            if plan is None:
+                folder.remove(_names_of_run(folder))
+            workers = _count(ray, cluster)
+            if plan is None:
+                count = default_shards(pairs.count, workers) if shards is None else min(shards, pairs.count)
+                plan = make_plan(pairs, images, run, count, folder)
+            finished = [number for number in range(len(plan.shards)) if plan.output_of(number) in folder.names()]
+            results = {number: _count_of(plan, number, folder) for number in finished}
+            resumed = sum(result.rows for result in results.values())
+            missing = [number for number in range(len(plan.shards)) if number not in results]
+            for result in _scored(ray, missing, workers, plan, scorers, options, folder):
+                results[result.number] = result
+                on_rows(*_sums(results))
+        return _finish(plan, results, resumed, folder)
+
+
+def _finish(plan: Plan, results: Mapping[int, ShardResult], resumed: int, folder: Folder) -> BatchOutcome:
+    """Write the manifest, and delete the lists of the shards."""
     rows, failed = _sums(results)
     files = [
         {"file": plan.output_of(number), "rows": results[number].rows, "failed": results[number].failed}
@@ -155,16 +168,21 @@ def score_with_ray(
     return BatchOutcome(rows, resumed, failed)
 
 
+def _names_of_run(folder: Folder) -> list[str]:
+    """Return the names of the files of an earlier run, the plan first: what is left without it counts as nothing."""
+    own = [
+        name
+        for name in folder.names()
+        if name in (PLAN, MANIFEST) or (name.startswith(("part-", LIST)) and "-of-" in name)
+    ]
+    return sorted(own, key=lambda name: name != PLAN)
+
+
 def _earlier(folder: Folder, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Plan | None:
-    """Return the plan of the run to continue, and delete what is to be overwritten."""
+    """Return the plan of the run to continue; None if there is none."""
     if resume and overwrite:
         raise ArgumentError("Options --resume and --overwrite exclude each other.")
-    names = folder.names()
-    own = [name for name in names if name in (PLAN, MANIFEST) or (name.startswith(("part-", LIST)) and "-of-" in name)]
-    if not own:
-        return None
-    if overwrite:
-        folder.remove(sorted(own, key=lambda name: name != PLAN))  # the plan first: what is left then counts as nothing
+    if overwrite or not _names_of_run(folder):
         return None
     if not resume:
         raise ArgumentError(f"'{folder.url}' has an earlier run. Use --resume to continue it, or --overwrite.")
@@ -194,6 +212,37 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+class _Claim:
+    """An actor whose name says that a run writes to a folder. It ends with the run."""
+
+
+@contextmanager
+def _claimed(ray: Any, folder: Folder) -> Iterator[None]:
+    """Refuse a second run of this cluster on a folder, whatever its store."""
+    name = hashlib.sha256(folder.url.encode()).hexdigest()
+    try:
+        claim = ray.remote(num_cpus=0)(_Claim).options(name=name, namespace="innersight").remote()
+    except ValueError:
+        raise in_use(folder.url) from None
+    try:
+        yield
+    finally:
+        ray.kill(claim)
+
+
+def _check_address(address: str | None) -> None:
+    """Check that a server listens at HOST:PORT. Ray itself tries for minutes before it says that none does."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECTED_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        raise ArgumentError(
+            f"Ray cannot be reached at {address}: {first_line(error)}. Check --ray-address, and that the cluster runs."
+        ) from error
 
 
 def _count(ray: Any, cluster: Cluster) -> int:

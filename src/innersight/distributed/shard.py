@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from innersight.distributed.plan import ERROR_COLUMN, ROW_COLUMN, Plan
 from innersight.distributed.storage import Folder, fetch
@@ -13,6 +14,7 @@ from innersight.inference.batch import score_list
 from innersight.inference.pair_lists import MASK_COLUMN, PairList
 from innersight.inference.regions import Region
 from innersight.inference.scorer import Scorer
+from innersight.io.confinement import Root
 from innersight.io.pictures import Colour
 from innersight.io.tables import TableRow, read_table
 
@@ -26,12 +28,14 @@ class ShardOptions:
         memory_limit: Memory for images and features of one worker, bytes. Default: 2 GiB.
         region: What of each pair is scored. Default: everything.
         background: The background of transparent pixels. Default: white and black.
+        root: The folder or the URL that all images and masks must be in. Default: any.
     """
 
     with_layers: bool = False
     memory_limit: int = 2 << 30
     region: Region = field(default_factory=Region)
     background: Colour | None = None
+    root: Root | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,14 @@ class _ShardList(PairList):
             return
         for row in read_table(self.source):
             values = dict(row.values)
-            error = values.pop(ERROR_COLUMN)
+            error = values.pop(ERROR_COLUMN) or self._refusal(values)
             yield TableRow(values[ROW_COLUMN] + 1, values, error)
+
+    def _refusal(self, values: Mapping[str, Any]) -> str | None:
+        names = (self.reference_column, self.distorted_column, MASK_COLUMN)
+        places = [self.images.join(path) for name in names if (path := values.get(name))]
+        found = [reason for place in places if self.root is not None and (reason := self.root.refusal(place))]
+        return f"Row {values[ROW_COLUMN] + 1}: {found[0]}. Name only files in the root." if found else None
 
     def refuse_changed(self) -> None:
         """Do nothing: the file is a copy that nothing else writes."""
@@ -71,10 +81,10 @@ class _ShardList(PairList):
         return self.files_of_places[self.images.join(path)]
 
 
-def _open_shard(list_file: Path, plan: Plan, folder: Path) -> tuple[_ShardList, dict[str, str]]:
+def _open_shard(list_file: Path, plan: Plan, folder: Path, root: Root | None) -> tuple[_ShardList, dict[str, str]]:
     """Open the list of a shard and copy its images. Return the list, and why files could not be copied."""
     images = Folder(plan.images)
-    found = _ShardList(list_file, None, list_file.parent, *plan.columns, "", images=images)
+    found = _ShardList(list_file, None, list_file.parent, *plan.columns, "", root=root, images=images)
     rows = list(found.rows())
     columns = tuple(rows[0].values)
     paths = [*plan.columns, *([MASK_COLUMN] if MASK_COLUMN in columns else [])]
@@ -106,7 +116,7 @@ def score_shard(
         folder = Path(name)
         (folder / "list.parquet").write_bytes(out.read(plan.list_of(number)))
         (folder / "images").mkdir()
-        pairs, errors = _open_shard(folder / "list.parquet", plan, folder / "images")
+        pairs, errors = _open_shard(folder / "list.parquet", plan, folder / "images", options.root)
         result = folder / "part.parquet"
         outcome = score_list(
             pairs,

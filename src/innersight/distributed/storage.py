@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from innersight.errors import ArgumentError, first_line
 from innersight.extras import needed_for
+from innersight.io.confinement import find_special
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 _FETCHED_TOGETHER = 16
+_LOCK = ".lock"  # readers of a folder of Parquet files pass over it
 # A file appears in these stores complete or not at all; elsewhere it is written under another name first.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 
@@ -94,7 +102,7 @@ class Folder:
             ArgumentError: If it cannot be written.
         """
         system, path = self._open()
-        protocols = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
+        protocols = _protocols(system)
         final = f"{path}/{name}"
         partial = final if protocols & _OBJECT_STORES else f"{path}/.{name}.{uuid.uuid4().hex}"
         try:
@@ -110,11 +118,49 @@ class Folder:
                 f"'{self.join(name)}' cannot be written: {first_line(error)} Check the path and its permissions."
             ) from error
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one run, until the end of the block or of the process.
+
+        Only a folder of this machine is held, and only on systems with `flock`. Object stores have no locks.
+
+        Raises:
+            ArgumentError: If another run holds it, or it cannot be written.
+        """
+        system, path = self._open()
+        if fcntl is None or "file" not in _protocols(system):
+            yield
+            return
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+            file = (Path(path) / _LOCK).open("w")
+        except OSError as error:
+            raise ArgumentError(
+                f"'{self.url}' cannot be written: {first_line(error)} Check the path and its permissions."
+            ) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise in_use(self.url) from None
+            except OSError:
+                pass  # this file system has no such locks
+            yield
+
     def remove(self, names: Iterable[str]) -> None:
         """Delete files of the folder."""
         system, path = self._open()
         for name in names:
             system.rm_file(f"{path}/{name}")
+
+
+def in_use(url: str) -> ArgumentError:
+    """Return the error of an output that another run writes to."""
+    return ArgumentError(f"'{url}' is in use: one run at a time. Wait for its end, or name another output.")
+
+
+def _protocols(system: Any) -> set[str]:
+    return {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
 
 
 def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -140,7 +186,12 @@ def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[st
 
         try:
             system, path = fsspec.url_to_fs(place)  # type: ignore[no-untyped-call]
-            system.get_file(path, str(files[place]))
+            # The copy of a pipe has no end, and fsspec would wait for its writer.
+            special = find_special([Path(path)]) if "file" in _protocols(system) else None
+            if special is None:
+                system.get_file(path, str(files[place]))
+            else:
+                errors[place] = special
         except FileNotFoundError:
             errors[place] = f"No such file: '{place}'."
         except Exception as error:  # noqa: BLE001 - each store has errors of its own; the row gets the reason

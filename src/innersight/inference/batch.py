@@ -17,6 +17,7 @@ from innersight.inference.regions import Region
 from innersight.inference.result_writer import StatesDigest, check_output, result_columns, write_results
 from innersight.inference.scorer import Scorer
 from innersight.inference.scorers import as_scorers
+from innersight.io.confinement import find_special
 from innersight.io.pictures import Colour
 from innersight.io.tables import TableRow
 
@@ -126,6 +127,7 @@ def score_list(
         "per_layer": with_layers,
         "perturbation": None if perturbation is None else str(perturbation),
         "region": region.describe(),
+        "root": None if pairs.root is None else pairs.root.place,
         "background": None if background is None else list(background),
     }
     journal = Journal(out, run, resume=resume, overwrite=overwrite)
@@ -153,10 +155,11 @@ def score_list(
             if row in journal:
                 continue
             started[row] = _states(pairs, listed)  # before the images are read, so that no change is missed
-            if listed.error is None:
+            error = listed.error or find_special(pairs.files(listed))
+            if error is None:
                 yield Row(row, *pairs.paths(listed), pairs.region(listed, region))
             else:
-                finish(row, RowScore({}, {}, listed.error))
+                finish(row, RowScore({}, {}, error))
 
     try:
         for row, listed in enumerate(pairs.rows() if journal.done else ()):

@@ -11,6 +11,7 @@ from typing import Any
 
 from innersight.errors import ArgumentError
 from innersight.inference.regions import Region
+from innersight.io.confinement import Root
 from innersight.io.tables import TableRow, checked_row, read_table
 
 MASK_COLUMN = "mask"
@@ -31,6 +32,7 @@ class PairList:
         count: The number of rows.
         columns: The names of all columns, in order. Each row of a JSON Lines file can add columns.
         first: The files of the first row that can be scored.
+        root: The folder that all files must be in, or None.
     """
 
     source: Path | None
@@ -42,13 +44,14 @@ class PairList:
     count: int = 0
     columns: tuple[str, ...] = ()
     first: tuple[Path, Path] = (Path(), Path())
+    root: Root | None = None
 
     def rows(self) -> Iterator[TableRow]:
         """Read all rows with all their columns. A row that cannot be scored carries its error.
 
         Yields:
             The rows in order. `TableRow.error` is set if the row cannot be read, if one of the two paths is missing,
-            empty or not text, or if a path holds a NUL byte.
+            empty or not text, if a path holds a NUL byte, or if it is outside `root`.
 
         Raises:
             ArgumentError: If the file cannot be parsed as a whole, see `innersight.io.tables.read_table`.
@@ -68,6 +71,9 @@ class PairList:
     def file(self, path: str) -> Path:
         """Return the file of a path in the list."""
         return self.folder / path
+
+    def _place(self, path: str) -> str:
+        return path if "://" in path else str(self.folder / path)
 
     @property
     def has_masks(self) -> bool:
@@ -143,16 +149,27 @@ class PairList:
                     row,
                     error=f"{where}: a path must not hold a NUL byte, but {column!r} does. Correct that path.",
                 )
+            refusal = None if self.root is None else self.root.refusal(self._place(path))
+            if refusal is not None:
+                return replace(row, error=f"{where}: {refusal}. Name only files in the root.")
         return row
 
 
-def open_list(path: str | Path, reference_column: str = "reference", distorted_column: str = "distorted") -> PairList:
+def open_list(
+    path: str | Path,
+    reference_column: str = "reference",
+    distorted_column: str = "distorted",
+    *,
+    root: Root | None = None,
+) -> PairList:
     r"""Open a list of pairs in a file.
 
     Args:
         path: A .csv file with a header line, a .jsonl file with one JSON object per line, or a .parquet file.
         reference_column: The column with the path of the reference. Relative paths start from the folder of the list.
         distorted_column: The column with the path of the distorted image. Relative paths start from the same folder.
+        root: The folder that all images and masks must be in. A row that names another file gets an error. Default:
+            None, any file.
 
     Returns:
         The list. At least one of its rows can be scored.
@@ -167,7 +184,7 @@ def open_list(path: str | Path, reference_column: str = "reference", distorted_c
         ('reference', 'distorted', 'kind')
     """
     path = Path(path)
-    opened = PairList(path, None, path.parent, reference_column, distorted_column, "").scanned()
+    opened = PairList(path, None, path.parent, reference_column, distorted_column, "", root=root).scanned()
     return replace(opened, digest=_digest_of_file(path, (reference_column, distorted_column)))
 
 

@@ -17,6 +17,7 @@ from typing import IO, Any, TypeAlias
 from innersight.errors import ArgumentError, first_line
 from innersight.inference.journal import FileStates, Journal, RunRecord, journal_of, record_of
 from innersight.inference.pair_lists import PairList
+from innersight.io.csv_cells import escape_cell
 from innersight.io.tables import TABLE_SUFFIXES, require_parquet
 
 _Rows: TypeAlias = Callable[[], Iterator[dict[str, Any]]]
@@ -116,10 +117,9 @@ def result_columns(metrics: Sequence[str], with_layers: bool) -> list[str]:
 def write_results(out: Path, pairs: PairList, journal: Journal, metrics: Sequence[str], with_layers: bool) -> RunRecord:
     """Write the rows of the list with their results, in order. The file appears complete or not at all.
 
-    All columns of the list are kept. A text cell comes back exactly as it is in the list, also one that starts with
-    `=`, `+`, `-` or `@`. A spreadsheet program can run such a cell of a .csv file as a formula: if the list comes from
-    an untrusted source, import its columns as text. The columns that the results add never start with these characters,
-    except the sign of a negative number. Text that is not valid Unicode is written as its escape sequence.
+    All columns of the list are kept. In .jsonl and .parquet files, text is exactly that of the list. In .csv files,
+    text that a spreadsheet program can run as a formula gets an apostrophe before it (`innersight.io.csv_cells`).
+    Commands that read a .csv file remove it again. Text that is not valid Unicode is written as its escape sequence.
 
     In .jsonl files, dates and decimals of Parquet are text, because JSON has no such types. In .csv files, lists and
     objects are JSON text.
@@ -216,12 +216,13 @@ class _LineFeeds:
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(_LineFeeds(file), fieldnames=columns, lineterminator="\r\n")
-        writer.writeheader()
+        writer.writerow({column: escape_cell(column) for column in columns})
         for row in rows:
-            lists = {
-                key: json.dumps(value, default=str) for key, value in row.items() if isinstance(value, (list, dict))
-            }
-            writer.writerow({**row, **lists})
+            writer.writerow({key: _csv_cell(value) for key, value in row.items()})
+
+
+def _csv_cell(value: Any) -> Any:
+    return json.dumps(value, default=str) if isinstance(value, (list, dict)) else escape_cell(value)
 
 
 def _write_json_lines(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from innersight.errors import ArgumentError, first_line
+from innersight.io.csv_cells import unescape_cell
 
 TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
 _PARQUET_ROWS = 1024  # rows of a Parquet file that are in memory at once
@@ -67,7 +68,8 @@ def read_table(path: Path) -> Iterator[TableRow]:
 
     Args:
         path: A .csv file with a header line, a .jsonl file with one JSON object per line, or a .parquet file. Text is
-            encoded in UTF-8.
+            encoded in UTF-8. An apostrophe that `innersight.io.csv_cells.escape_cell` writes before a text of a .csv
+            file, which a spreadsheet program could run as a formula, is removed.
 
     Yields:
         The rows in the order of the file. Empty lines are skipped.
@@ -150,7 +152,7 @@ def _read_csv(path: Path) -> Iterator[TableRow]:
     with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         reader = csv.DictReader(file, strict=True)
         try:
-            header = reader.fieldnames or ()
+            header = reader.fieldnames = [unescape_cell(column) for column in reader.fieldnames or ()]
             if _escaped(list(header)) != list(header):
                 raise ArgumentError(f"'{path}': the header must be UTF-8 text, but it is not. Save the file as UTF-8.")
             _refuse_repeated(header, path)
@@ -160,7 +162,8 @@ def _read_csv(path: Path) -> Iterator[TableRow]:
                 if None in row or None in row.values():
                     row.pop(None, None)
                     error = f"{where}: more or fewer cells than the {len(header)} of the header. Correct that row."
-                yield checked_row(reader.line_num, row, where, error)
+                values = {column: cell and unescape_cell(cell) for column, cell in row.items()}
+                yield checked_row(reader.line_num, values, where, error)
         except csv.Error as error:
             raise ArgumentError(f"'{path}', line {reader.reader.line_num}: cannot be read as csv: {error}.") from error
 

@@ -14,6 +14,7 @@ from innersight.datasets.parsing import to_float
 from innersight.errors import ArgumentError
 from innersight.inference.pair_lists import MASK_COLUMN, open_list
 from innersight.inference.regions import Region
+from innersight.io.confinement import Root, find_special
 from innersight.report.content import ReportMetric, ReportRow
 
 
@@ -25,6 +26,7 @@ def read_scores(
     reference_column: str = "reference",
     distorted_column: str = "distorted",
     region: Region | None = None,
+    inside: Root | None = None,
 ) -> list[ReportRow]:
     r"""Read a table that `innersight batch` or `innersight bench` wrote.
 
@@ -36,6 +38,7 @@ def read_scores(
         reference_column: The column with the path of the reference. Default: `reference`.
         distorted_column: The column with the path of the distorted image. Default: `distorted`.
         region: What of each pair was scored. The mask of a row takes the place of its mask. Default: everything.
+        inside: The folder that all images must be in. Default: None, any file.
 
     Returns:
         The rows. A row that cannot be read has the reason.
@@ -51,7 +54,7 @@ def read_scores(
     """
     path = Path(path)
     pairs = open_list(path, reference_column, distorted_column)
-    pairs = pairs if root is None else replace(pairs, folder=root)
+    pairs = replace(pairs, folder=pairs.folder if root is None else root, root=inside)
     scores = {metric.name: _column_of("score", metric.name, pairs.columns) for metric in metrics}
     missing = [name for name, column in scores.items() if column is None]
     if missing:
@@ -70,6 +73,7 @@ def read_scores(
     rows = []
     for listed in pairs.rows():
         values = listed.values
+        problem = listed.error or find_special(pairs.files(listed))
         found = {name: _number(values.get(column)) for name, column in scores.items() if column is not None}
         rows.append(
             ReportRow(
@@ -82,9 +86,9 @@ def read_scores(
                     if (part := _parts(values.get(parts[metric.name] or ""), len(metric.layers))) is not None
                 },
                 others={column: values.get(column) for column in others},
-                error=listed.error or _text(values.get("error")) or None,
-                files=None if listed.error is not None else pairs.paths(listed),
-                region=Region() if listed.error is not None else pairs.region(listed, region or Region()) or Region(),
+                error=problem or _text(values.get("error")) or None,
+                files=None if problem is not None else pairs.paths(listed),
+                region=Region() if problem is not None else pairs.region(listed, region or Region()) or Region(),
             )
         )
     return _with_numbers(rows, others)
