@@ -133,18 +133,18 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = make(Path(folder), chosen.pairs, chosen.corrupt, chosen.side)
-        out, samples = Path(folder) / "scores.csv", []
+        out = Path(folder) / "scores.csv"
+        memory = np.ones(chosen.pairs // _BETWEEN, np.int64)  # it is there from the start, and does not grow
 
         def sample(done: int) -> None:
             if done % _BETWEEN == 0:
-                samples.append((done, resident()))
+                memory[done // _BETWEEN - 1] = resident()
 
         scorers, start = create_scorers([chosen.metric]), time.perf_counter()
         score_list(made.pairs, scorers, out, workers=chosen.workers, memory_limit=chosen.memory_limit, on_row=sample)
         seconds = time.perf_counter() - start
         scored, failed = account(made, out)
-    rows, memory = zip(*samples, strict=True)
-    found = slope(rows, memory)
+    found = slope(_BETWEEN * np.arange(1, len(memory) + 1), memory)
     images = f"{chosen.pairs} pairs of {chosen.side} x {chosen.side}"
     parts = (0, 0.2, 0.4, 0.6, 0.8, 1)
     levels = ", ".join(f"{memory[int(part * (len(memory) - 1))] / 2**20:.1f}" for part in parts)

@@ -169,3 +169,18 @@ def test_the_description_holds_what_decides_a_score(lite: Bundle) -> None:
 
 def test_a_name_without_a_bundle_has_none() -> None:
     assert shipped("vit") is None
+
+
+@pytest.mark.parametrize("text", ["std::bad_alloc", "Failed to allocate memory for requested buffer of size 9"])
+def test_too_little_memory_of_the_runtime_is_a_memory_error_and_other_errors_stay(
+    lite: Bundle, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail
+
+    def fail(*_: object) -> None:
+        raise Fail(said)
+
+    monkeypatch.setattr("onnxruntime.InferenceSession.run", fail)
+    for said, kind in ((text, MemoryError), ("Non-zero status code", Fail)):
+        with pytest.raises(kind, match=said):
+            lite.extract(arrays()[0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -122,6 +124,26 @@ class TestMemory:
 
 
 class TestExtract:
+    def test_an_error_that_is_kept_keeps_no_features_of_other_images(
+        self, lite: Metrics, pair: list[Path], tmp_path: Path
+    ) -> None:
+        """Without the garbage collector, which does not know how large features are."""
+        (tmp_path / "cut.png").write_bytes(pair[0].read_bytes()[:9000])
+        engine = extractor(lite)
+        gc.collect()
+        gc.disable()
+        try:
+            (reference,) = engine.extract(pair[:1], in_parts=False)
+            assert isinstance(reference, FileFeatures)
+            paths, freed = [pair[1], tmp_path / "cut.png"], [weakref.ref(reference)]
+            good, error = engine.extract(paths, in_parts=False, like=[reference, reference])
+            assert isinstance(error, ImageError)
+            freed.append(weakref.ref(good))
+            del reference, good
+            assert [one() for one in freed] == [None, None]
+        finally:
+            gc.enable()
+
     @pytest.mark.parametrize("in_parts", [False, True])
     def test_each_file_gets_its_features_or_its_own_error(
         self, lite: Metrics, pair: list[Path], tmp_path: Path, in_parts: bool

@@ -10,15 +10,43 @@ from tests.reliability.conftest import Faulty, one_line
 resource = pytest.importorskip("resource")
 
 
-@pytest.mark.parametrize("megabytes", [250, 400, 600, 900])
-def test_too_little_memory_is_one_line_and_the_run_resumes(faulty: Faulty, megabytes: int) -> None:
-    limit = megabytes << 20
-    status, errors = faulty.run(
-        "--out", "scores.csv", before=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+def test_memory_that_runs_out_during_the_run_is_one_line_and_the_run_resumes(faulty: Faulty) -> None:
+    """From its fifth extraction on, the process gets no more address space."""
+    code = (
+        "import pathlib, resource, innersight.inference.extractor as e\n"
+        "real, calls = e.FeatureExtractor.extract, [0]\n"
+        "def limited(*a, **k):\n"
+        "    calls[0] += 1\n"
+        "    if calls[0] == 5: resource.setrlimit(resource.RLIMIT_AS, (1, 1))\n"
+        "    found, held = real(*a, **k), bytearray(64 << 20)\n"
+        "    return found\n"
+        "e.FeatureExtractor.extract = limited"
     )
-    assert status in (0, 2), errors
-    if status:
-        one_line(errors)
+    status, errors = faulty.run_with(code, "--out", "scores.csv", "--workers", "1")
+    assert status == 2
+    one_line(errors)
+    assert "memory of this machine does not suffice" in errors
+    faulty.resumes("scores.csv")
+
+
+@pytest.mark.thorough
+def test_too_little_memory_from_the_start_is_no_traceback_and_the_run_resumes(faulty: Faulty) -> None:
+    """ONNX Runtime can add lines of its own log, and can end the process by itself (SIGABRT, SIGSEGV)."""
+    found = set()
+    for megabytes in range(180, 400, 20):
+        limit = megabytes << 20
+        status, errors = faulty.run(
+            "--out",
+            "scores.csv",
+            "--resume",
+            before=lambda limit=limit: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),  # type: ignore[misc]
+        )
+        found.add(status)
+        assert status in (0, 2, -signal.SIGABRT, -signal.SIGSEGV), (megabytes, errors)
+        assert "Traceback" not in errors, (megabytes, errors)
+        if status == 2:
+            assert "\ninnersight: " in f"\n{errors}", (megabytes, errors)
+    assert 2 in found  # some limit is too small
     faulty.resumes("scores.csv")
 
 

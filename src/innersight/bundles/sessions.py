@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from innersight.errors import first_line
+
+_NO_MEMORY = re.compile("bad_alloc|allocate memory|map segment", re.IGNORECASE)
 
 
 class Sessions:
@@ -36,7 +42,14 @@ class Sessions:
 
         Returns:
             The outputs by their names.
+
+        Raises:
+            MemoryError: If there is too little memory.
         """
+        with _memory_errors():
+            return self._run(graph, inputs, threads)
+
+    def _run(self, graph: str, inputs: Mapping[str, Any], threads: int | None) -> dict[str, npt.NDArray[np.float32]]:
         session = self._session(graph, threads)
         wanted = [value.name for value in session.get_inputs()]
         outputs = [value.name for value in session.get_outputs()]
@@ -59,3 +72,14 @@ class Sessions:
                     self._folder / graph, options, providers=["CPUExecutionProvider"]
                 )
             return self._loaded[graph, threads]
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """ONNX Runtime has no exception of its own for too little memory, neither when it is loaded nor when it runs."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MemoryError) or not _NO_MEMORY.search(str(error)):
+            raise
+        raise MemoryError(f"too little memory for ONNX Runtime: {first_line(error)}") from error

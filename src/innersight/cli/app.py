@@ -116,7 +116,12 @@ def main() -> None:
             raise
         print(f"innersight: {missing}", file=sys.stderr)
         sys.exit(2)
-    except (RuntimeError, MemoryError) as error:
+    except MemoryError as error:
+        why = f" ({first_line(error)})" if str(error) else ""
+        step = "Free memory, or use fewer --workers or a smaller --memory-limit; batch continues with --resume."
+        print(f"innersight: The memory of this machine does not suffice{why}. {step}", file=sys.stderr)
+        sys.exit(2)
+    except RuntimeError as error:
         if not _is_device_failure(error):
             raise
         step = "Free memory or choose another --device, then run again; batch continues with --resume."
@@ -124,10 +129,10 @@ def main() -> None:
         sys.exit(2)
 
 
-def _is_device_failure(error: RuntimeError | MemoryError) -> bool:
-    """Return whether an error comes from the device. torch is not loaded for it: without torch, no other type tells."""
-    if isinstance(error, MemoryError) or "torch" not in sys.modules:
-        return isinstance(error, MemoryError)
+def _is_device_failure(error: RuntimeError) -> bool:
+    """Return whether an error comes from the device. torch is not loaded for it: without torch there is no device."""
+    if "torch" not in sys.modules:
+        return False
     from innersight.backbones.features import is_device_failure
 
     return is_device_failure(error)

@@ -147,7 +147,7 @@ class FeatureExtractor:
                 if like is not None:
                     check_same_size(like[index].size, size, (like[index].path, path))
             except InnersightError as error:
-                found[index] = error
+                found[index] = _without_frames(error)
                 continue
             if isinstance(image, FileFeatures):
                 found[index] = image
@@ -169,7 +169,7 @@ class FeatureExtractor:
                 with self._turn:
                     extracted = self._extract(images)
             except InnersightError as error:
-                found.update((index, error) for index in indices)
+                found.update(dict.fromkeys(indices, _without_frames(error)))
                 continue
             for (index, pixels, keys), features in zip(group, extracted, strict=True):
                 one = FileFeatures(size, features, None, paths[index], self._fingerprint(pixels), index in transparent)
@@ -306,6 +306,12 @@ class FeatureExtractor:
         for source, key in keys.items():
             arrays, own = self._shared.sources[source].pack(image.features[source])
             self._cache.save(key, arrays, own | facts)
+
+
+def _without_frames(error: InnersightError) -> InnersightError:
+    """Return an error of a row without the frames that raised it: they would keep the features of other images."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _check_finite(scores: Mapping[str, float]) -> None:
