@@ -181,7 +181,7 @@ def test_no_page_is_wider_than_a_phone(pages: dict[Path, Links], chromium: Brows
 
 def search(page: Page) -> list[str]:
     page.locator(".md-search__input").fill("heat map")
-    page.wait_for_selector(".md-search-result__link")
+    page.wait_for_selector(".md-search-result__link", timeout=120_000)  # milliseconds; the index is built in the page
     return page.locator(".md-search-result__link").evaluate_all("links => links.map(link => link.href)")
 
 
