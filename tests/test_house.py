@@ -37,7 +37,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 def test_the_public_names_do_not_disappear_unseen() -> None:
     assert set(innersight.__all__) == {
-        "ArgumentError", "ChannelMoments", "ChromaRange", "FeatureDistance", "FeatureMetric", "FullReferenceMetric",
+        "ArgumentError", "ChannelMoments", "ChromaRange", "Decoder", "DecodingLimits", "FeatureDistance", "FeatureMetric", "FullReferenceMetric",
         "ImageError", "InnersightError", "InputPolicy", "MetricConfig", "PRESETS", "Reference", "Region", "Scorer",
         "ThumbnailDistance", "Video", "View", "WeightsError", "as_loss", "create_metric", "create_metrics", "create_scorers", "read_image",
         "score", "score_pairs",
@@ -101,6 +101,7 @@ def test_every_module_has_tests_that_mirror_it() -> None:
         "inference/planned_run": "inference/test_planner",
         "inference/scorers": "inference/test_scorer",
         "inference/torch_sources": "inference/test_torch_backend",
+        "io/decoder_process": "io/test_decoder",
         "io/orientation": "io/test_images",
         "io/pictures": "inference/test_pair_images",
         **dict.fromkeys(

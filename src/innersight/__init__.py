@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from innersight.inference.regions import Region
     from innersight.inference.scorer import Reference, Scorer
     from innersight.inference.scorers import create_scorers, score
+    from innersight.io.decoder import Decoder
     from innersight.io.images import read_image
+    from innersight.io.limits import DecodingLimits
     from innersight.io.video import Video
     from innersight.metrics.base import FullReferenceMetric
     from innersight.metrics.config import MetricConfig
@@ -36,6 +38,8 @@ _HOMES = {
     "ArgumentError": "innersight.errors",
     "ChannelMoments": "innersight.metrics.terms.channel_moments",
     "ChromaRange": "innersight.metrics.terms.chroma_range",
+    "Decoder": "innersight.io.decoder",
+    "DecodingLimits": "innersight.io.limits",
     "FeatureDistance": "innersight.metrics.terms.feature_distance",
     "FeatureMetric": "innersight.metrics.feature_metric",
     "FullReferenceMetric": "innersight.metrics.base",
@@ -67,6 +71,8 @@ __all__ = [  # noqa: RUF022 - what a user needs first comes first
     "ArgumentError",
     "ChannelMoments",
     "ChromaRange",
+    "Decoder",
+    "DecodingLimits",
     "FeatureDistance",
     "FeatureMetric",
     "FullReferenceMetric",

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from innersight import create_scorers
+from innersight import DecodingLimits, create_scorers
 from innersight.distributed.plan import make_plan
 from innersight.distributed.shard import ShardOptions, ShardResult, score_shard
 from innersight.distributed.storage import Folder
@@ -102,3 +102,13 @@ def test_images_outside_the_root_are_neither_copied_nor_scored(listed: Path, tmp
     options = ShardOptions(root=Root(str(listed.parent)))
     found = rows_of(Folder(str(tmp_path / "out")), pairs, str(listed.parent), options)
     assert [row["error"] and "is outside the root" in row["error"] for row in found] == [None, True, True]
+
+
+def test_images_are_decoded_within_limits(tmp_path: Path) -> None:
+    for name, size in (("a", 40), ("b", 80)):
+        Image.effect_noise((size, size), 30).save(tmp_path / f"{name}.png")
+    pairs = list_rows([{"reference": f"{name}.png", "distorted": f"{name}.png"} for name in "ab"], tmp_path)
+    options = ShardOptions(limits=DecodingLimits(pixels=2000, memory=None))
+    found = rows_of(Folder(str(tmp_path / "out")), pairs, str(tmp_path), options)
+    assert [row["score"] for row in found] == [0.0, None]
+    assert "has 80 x 80 pixels, more than the limit of 2,000." in found[1]["error"]

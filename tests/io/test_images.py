@@ -217,6 +217,15 @@ class TestRefused:
             read_image(path, max_pixels=34)
         assert read(path, max_pixels=35).shape == (5, 7, 3)
 
+    @pytest.mark.parametrize("head", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\x0a", b"II*\0", b"P6\n1 1\n255\n"])
+    def test_a_file_of_more_bytes_than_an_image_needs_is_not_read(self, tmp_path: Path, head: bytes) -> None:
+        with (tmp_path / "sparse.png").open("wb") as file:
+            file.write(head)
+            file.truncate(1 << 40)  # it takes no space
+        assert read_size(tmp_path / "sparse.png") is None
+        with pytest.raises(ImageError, match=r"has 1,099,511,627,776 bytes, more than the limit of 1,073,741,824\."):
+            read_image(tmp_path / "sparse.png")
+
 
 class TestArguments:
     """Wrong arguments and names that cannot be a file are refused in one line."""

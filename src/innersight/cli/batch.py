@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from innersight.cli import options
+from innersight.cli import decoding, options
 from innersight.cli.progress import Progress
 from innersight.cli.ray_batch import refuse
 from innersight.errors import ArgumentError, unknown_name
+from innersight.io.limits import DecodingLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from innersight.io.pictures import Colour
 
 _ENGINES = ("local", "ray")
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
+@decoding.with_limits
 @options.with_changes
 def batch(
     *,
@@ -79,6 +80,7 @@ def batch(
     ignore: options.Ignore = None,
     crop_border: options.CropBorder = 0,
     background: options.Background = None,
+    limits: DecodingLimits | None,
     workers: Annotated[
         str,
         typer.Option(
@@ -191,13 +193,13 @@ def batch(
 
         check_report(report)
     inside = None if root is None else Root(root)
-    limit = _bytes("--memory-limit", memory_limit)
+    limit = options.parse_size("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
     kept = None
     if cache is not None:
         from innersight.inference.feature_cache import FeatureCache
 
-        kept = FeatureCache(cache, _bytes("--cache-limit", cache_limit))
+        kept = FeatureCache(cache, options.parse_size("--cache-limit", cache_limit))
 
     def made() -> dict[str, Scorer]:
         scorers = create_scorers(
@@ -220,7 +222,7 @@ def batch(
             address=ray_address,
             workers=threads,
             shards=shards,
-            options=ShardOptions(per_layer, limit, region, shown_on, inside),
+            options=ShardOptions(per_layer, limit, region, shown_on, inside, limits),
             resume=resume,
             overwrite=overwrite,
             quiet=quiet,
@@ -252,6 +254,7 @@ def batch(
                 cache=kept,
                 region=region,
                 background=shown_on,
+                limits=limits,
                 on_row=progress.show,
             )
     except KeyboardInterrupt:
@@ -267,7 +270,7 @@ def batch(
         better = {name: scorer.higher_is_better for name, scorer in scorers.items()}
         write_summary(summary, summarise(pairs_of_output(Path(out), list(scorers), columns), better))
     if report is not None:
-        _write_report(report, Path(out), listed, scorers, region, shown_on, quiet=quiet)
+        _write_report(report, Path(out), listed, scorers, region, shown_on, limits, quiet=quiet)
     if not quiet:
         earlier = f" ({outcome.resumed} of them from an earlier run)" if outcome.resumed else ""
         runtimes = ", ".join(dict.fromkeys(scorer.runtime_name for scorer in scorers.values()))
@@ -289,6 +292,7 @@ def _write_report(
     scorers: Mapping[str, Scorer],
     region: Region,
     background: Colour | None,
+    limits: DecodingLimits | None,
     *,
     quiet: bool,
 ) -> None:
@@ -306,14 +310,8 @@ def _write_report(
         region=region,
         inside=listed.root,
     )
-    write(report, Report(out.name, metrics, rows), drawing_scorer(scorers), background=background, quiet=quiet)
-
-
-def _bytes(option: str, text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,12})\s*(|K|M|G|KI|MI|GI)B?", text.strip().upper())
-    if match is None:
-        raise ArgumentError(f"Option {option} takes a size such as 500MB, 2GB or 1GiB, but got {text!r}.")
-    return int(match[1]) * _UNITS[match[2]]
+    content = Report(out.name, metrics, rows)
+    write(report, content, drawing_scorer(scorers), background=background, limits=limits, quiet=quiet)
 
 
 def _number(option: str, text: str) -> int | Literal["auto"]:

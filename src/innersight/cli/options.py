@@ -16,8 +16,11 @@ from innersight.errors import ArgumentError
 
 if TYPE_CHECKING:
     from innersight.inference.regions import Region
+    from innersight.io.decoder import Decoder
     from innersight.io.image_sources import ImageSource
     from innersight.io.pictures import Colour
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 _CHANGES: Mapping[str, Any] = {
     "backbone": Annotated[
@@ -266,6 +269,18 @@ def parse_changes(texts: Sequence[str] | None) -> dict[str, object]:
     return found
 
 
+def parse_size(option: str, text: str) -> int:
+    """Read a number of bytes, such as 500MB or 2GiB.
+
+    Raises:
+        ArgumentError: If it is not a whole number with or without a unit. The message names the option.
+    """
+    match = re.fullmatch(r"([0-9]{1,12})\s*(|K|M|G|KI|MI|GI)B?", text.strip().upper(), re.ASCII)
+    if match is None:
+        raise ArgumentError(f"Option {option} takes a size such as 500MB, 2GB or 1GiB, but got {text!r}.")
+    return int(match[1]) * _UNITS[match[2]]
+
+
 def disable_tf32() -> None:
     """Compute convolutions on CUDA in float32; torch's default rounds their inputs to TF32, with 10 bits.
 
@@ -276,7 +291,9 @@ def disable_tf32() -> None:
         torch.backends.cudnn.allow_tf32 = False
 
 
-def image_sources(reference: Path, distorted: Path, frame: int | None) -> tuple[ImageSource, ImageSource]:
+def image_sources(
+    reference: Path, distorted: Path, frame: int | None, decoder: Decoder | None = None
+) -> tuple[ImageSource, ImageSource]:
     """Return the images of two arguments. `-` is the standard input. Pipes are read, since that is possible only once.
 
     A file whose header cannot be read is refused here, before a network is loaded.
@@ -285,6 +302,7 @@ def image_sources(reference: Path, distorted: Path, frame: int | None) -> tuple[
         reference: The argument REF.
         distorted: The argument DIS.
         frame: The value of --frame, or None.
+        decoder: What decodes them within limits. Default: this process.
 
     Raises:
         ArgumentError: If both are the standard input.
@@ -296,7 +314,10 @@ def image_sources(reference: Path, distorted: Path, frame: int | None) -> tuple[
     if reference == distorted == Path("-"):
         raise ArgumentError("Arguments REF and DIS must not both be `-`: the standard input holds one image.")
     given = (standard_input() if path == Path("-") else path for path in (reference, distorted))
-    first, second = (at_frame(source, frame) for source in read_once(*given))
+    found = read_once(*given)
+    if decoder is not None:
+        found = decoder.limit(found[0]), decoder.limit(found[1])
+    first, second = (at_frame(source, frame) for source in found)
     for source in (first, second):
         if frame is not None or read_size(source) is None:
             read_image(source)  # it raises the reason

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innersight.cli import options, score_table
+from innersight.cli import decoding, options, score_table
 from innersight.cli.progress import Progress
 from innersight.errors import ArgumentError, unknown_name
 from innersight.extras import needed_for
+from innersight.io.limits import DecodingLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from innersight.report.opinions import OpinionSection
 
 
+@decoding.with_limits
 @options.with_changes
 def report(
     *,
@@ -93,6 +95,7 @@ def report(
     ignore: options.Ignore = None,
     crop_border: options.CropBorder = 0,
     background: options.Background = None,
+    limits: DecodingLimits | None,
     quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print no progress.")] = False,
 ) -> None:
     """Write a report: one HTML file that shows the pairs of a table of scores, with their images and maps.
@@ -130,7 +133,16 @@ def report(
     if opinion_direction is not None:
         opinions = _opinions(rows, metrics, opinion_direction, opinion, kind)
     content = Report(title or scores.name, metrics, rows, opinions)
-    write(out, content, drawing_scorer(scorers), pairs=pairs, link=link_images, background=shown_on, quiet=quiet)
+    write(
+        out,
+        content,
+        drawing_scorer(scorers),
+        pairs=pairs,
+        link=link_images,
+        background=shown_on,
+        limits=limits,
+        quiet=quiet,
+    )
 
 
 def drawing_scorer(scorers: Mapping[str, Scorer]) -> Scorer:
@@ -146,14 +158,16 @@ def write(
     pairs: int = 100,
     link: bool = False,
     background: tuple[float, float, float] | None = None,
+    limits: DecodingLimits | None = None,
     quiet: bool = False,
 ) -> None:
     """Write a report, show the progress, and print its notes."""
+    from innersight.io.decoder import Decoder
     from innersight.report.page import write_report
     from innersight.report.pictures import PictureOptions
 
     progress = Progress(0 if quiet else len(content.pairs_to_draw(pairs)))
-    drawn = PictureOptions(out.parent if link else None, background)
+    drawn = PictureOptions(out.parent if link else None, background, None if limits is None else Decoder(limits))
     with progress:
         notes = write_report(out, content, scorer, pairs=pairs, options=drawn, on_pair=progress.show)
     for note in notes:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from innersight.cli import options
+from innersight.cli import decoding, options
 from innersight.errors import ArgumentError, first_line
+from innersight.io.limits import DecodingLimits
 
 if TYPE_CHECKING:
     from innersight.io.pictures import Colour
 
 
+@decoding.with_limits
 @options.with_changes
 def score(
     *,
@@ -36,6 +39,7 @@ def score(
     crop_border: options.CropBorder = 0,
     background: options.Background = None,
     frame: options.Frame = None,
+    limits: DecodingLimits | None,
     as_json: Annotated[
         bool,
         typer.Option("--json", metavar="", help="Print the score and the full configuration as one JSON object."),
@@ -72,6 +76,7 @@ def score(
     on photographs of this size. --explain finds the quality for this image.
     """
     from innersight.inference.scorer import Scorer
+    from innersight.io.decoder import Decoder
     from innersight.io.images import read_image, read_size
     from innersight.io.pictures import WHITE
 
@@ -82,7 +87,10 @@ def score(
         check_destination(map, (reference, distorted), "map", (".png",))
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
-    sources = options.image_sources(reference, distorted, frame)
+    decoder = None if limits is None else Decoder(limits)
+    if decoder is not None and region.mask is not None:
+        region = replace(region, mask=decoder.limit(region.mask))
+    sources = options.image_sources(reference, distorted, frame, decoder)
     scorer = Scorer(metric, weights=weights, device=device, precision=precision, runtime=runtime, changes=changes)
     options.disable_tf32()
     result = scorer.score(

@@ -130,6 +130,7 @@ def score_with_ray(
         "region": options.region.describe(),
         "root": None if options.root is None else options.root.place,
         "background": None if options.background is None else list(options.background),
+        "limits": None if options.limits is None else options.limits.describe(),
     }
     run = json.loads(json.dumps(run))  # as a plan has it that was read
     added = result_columns(list(scorers), options.with_layers)

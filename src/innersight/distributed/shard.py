@@ -15,6 +15,7 @@ from innersight.inference.pair_lists import MASK_COLUMN, PairList
 from innersight.inference.regions import Region
 from innersight.inference.scorer import Scorer
 from innersight.io.confinement import Root
+from innersight.io.limits import DecodingLimits
 from innersight.io.pictures import Colour
 from innersight.io.tables import TableRow, read_table
 
@@ -29,6 +30,7 @@ class ShardOptions:
         region: What of each pair is scored. Default: everything.
         background: The background of transparent pixels. Default: white and black.
         root: The folder or the URL that all images and masks must be in. Default: any.
+        limits: Limits of the decoding of each image. Default: that of the number of pixels only.
     """
 
     with_layers: bool = False
@@ -36,6 +38,7 @@ class ShardOptions:
     region: Region = field(default_factory=Region)
     background: Colour | None = None
     root: Root | None = None
+    limits: DecodingLimits | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def score_shard(
             workers=1,
             region=options.region,
             background=options.background,
+            limits=options.limits,
         )
         if outcome.failed:
             _name_places(result, pairs.files_of_places, errors)

@@ -18,6 +18,7 @@ from innersight.inference.result_writer import StatesDigest, check_output, resul
 from innersight.inference.scorer import Scorer
 from innersight.inference.scorers import as_scorers
 from innersight.io.confinement import find_special
+from innersight.io.limits import DecodingLimits
 from innersight.io.pictures import Colour
 from innersight.io.tables import TableRow
 
@@ -60,6 +61,7 @@ def score_list(
     perturbation: Perturbation | None = None,
     region: Region | None = None,
     background: Colour | None = None,
+    limits: DecodingLimits | None = None,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> BatchOutcome:
     """Score a list and write its rows with `score` and `error`, in order, with all columns of the list.
@@ -95,6 +97,7 @@ def score_list(
             path of an image, relative to the folder of the list. An empty cell leaves the mask of `region`.
         background: The background of transparent pixels, three numbers in [0, 1]. Default: white and black; the larger
             difference counts.
+        limits: As for `innersight.score_pairs`.
         on_row: Called with the number of finished rows after each row.
 
     Returns:
@@ -117,6 +120,7 @@ def score_list(
         cache=cache,
         perturbation=perturbation,
         background=background,
+        limits=limits,
     )
     region = region or Region()
     engine.require_region(region, masks=pairs.has_masks)
@@ -129,6 +133,7 @@ def score_list(
         "region": region.describe(),
         "root": None if pairs.root is None else pairs.root.place,
         "background": None if background is None else list(background),
+        "limits": None if limits is None else limits.describe(),
     }
     journal = Journal(out, run, resume=resume, overwrite=overwrite)
     if (finished := journal.finished) is not None:

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,10 @@ from innersight.inference.identity import pixel_digest, same_pixels
 from innersight.inference.pair_images import compositions, larger_difference
 from innersight.inference.regions import Region, RegionPair
 from innersight.inference.sources import ImageFeatures, SharedSources
+from innersight.io.decoder import Decoder
+from innersight.io.image_sources import MOST_BYTES, ImageSource
 from innersight.io.images import check_same_size, read_picture
+from innersight.io.limits import DecodingLimits
 from innersight.io.pictures import WHITE, Colour, Picture
 from innersight.provenance import versions
 
@@ -74,6 +77,7 @@ class FeatureExtractor:
         cache: A cache of features, or None.
         perturbation: A change of the images after they are read, or None.
         background: The background of transparent pixels. Default: white and black, see `compositions`.
+        limits: Limits of the decoding of each image. Default: that of the number of pixels only.
     """
 
     def __init__(
@@ -85,7 +89,9 @@ class FeatureExtractor:
         cache: FeatureCache | None,
         perturbation: Perturbation | None = None,
         background: Colour | None = None,
+        limits: DecodingLimits | None = None,
     ) -> None:
+        self._decoder = None if limits is None else Decoder(limits)
         self._shared = SharedSources(backends)
         self._backends = backends
         self._background = background
@@ -202,6 +208,8 @@ class FeatureExtractor:
         """
         try:
             first, second = self._read(reference), self._read(distorted)
+            if region.mask is not None:
+                region = replace(region, mask=self._limit(region.mask))
             check_same_size(first.size, second.size, (reference, distorted))
             found = [
                 self._score_images(images.pair) for images in compositions(first, second, region, self._background)
@@ -249,7 +257,10 @@ class FeatureExtractor:
     def _read(self, path: Path) -> Picture:
         if path.is_fifo():
             raise ImageError(f"'{path}' is a pipe, which can be read only once. A list needs files.")
-        return read_picture(path)
+        return read_picture(self._limit(path))
+
+    def _limit(self, source: ImageSource) -> ImageSource:
+        return source if self._decoder is None else self._decoder.limit(source)
 
     def _perturbed(self, image: Image, *, is_reference: bool) -> Image:
         if self._perturbation is None:
@@ -261,7 +272,7 @@ class FeatureExtractor:
     def _keys(self, path: Path, cache: FeatureCache, is_reference: bool) -> dict[str, str]:
         # Only a regular file has an end. For any other path, reading it as an image gives the reason.
         try:
-            if not path.is_file():
+            if not path.is_file() or path.stat().st_size > MOST_BYTES:
                 return {}
             content = path.read_bytes()
         except (OSError, ValueError):  # a name with a NUL character or a lone surrogate is a ValueError

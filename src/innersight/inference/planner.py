@@ -17,6 +17,7 @@ from innersight.inference.regions import Region
 from innersight.inference.scorer import Scorer
 from innersight.inference.scorers import as_scorers
 from innersight.io.images import read_size
+from innersight.io.limits import DecodingLimits
 from innersight.io.pictures import Colour, check_background
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def score_pairs(
     ahead: int = 1024,
     region: Region | None = None,
     background: Colour | None = None,
+    limits: DecodingLimits | None = None,
 ) -> Iterator[RowScore]:
     """Score pairs of files: one result for each pair, in their order.
 
@@ -69,6 +71,8 @@ def score_pairs(
         region: What of each pair is scored. Such pairs share no features. Default: the whole images.
         background: The background of transparent pixels, three numbers in [0, 1]. Default: white and black; the larger
             difference counts.
+        limits: Limits of the decoding of each image, which other processes then decode, see `Decoder`. Default: this
+            process decodes, with the limit of pixels of `innersight.read_image`.
 
     Yields:
         One result for each pair.
@@ -98,6 +102,7 @@ def score_pairs(
         cache=cache,
         ahead=ahead,
         background=background,
+        limits=limits,
     )
     if part is not None:
         engine.require_region(part)
@@ -128,6 +133,7 @@ class Engine:
         ahead: int = PLANNED_TOGETHER,
         perturbation: Perturbation | None = None,
         background: Colour | None = None,
+        limits: DecodingLimits | None = None,
     ) -> None:
         if background is not None:
             check_background(background)
@@ -150,6 +156,7 @@ class Engine:
             cache=cache,
             perturbation=perturbation,
             background=background,
+            limits=limits,
         )
         self._limit = memory_limit
         self._ahead = ahead

@@ -7,15 +7,19 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from innersight.errors import ArgumentError, ImageError
+
+if TYPE_CHECKING:
+    from innersight.io.pictures import Picture
 
 ImageSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | npt.NDArray[Any] | "
@@ -26,8 +30,8 @@ ImageSource: TypeAlias = (
 _PATIENCE = 60.0
 """Seconds without data after which a pipe is given up."""
 
-_MOST_BYTES = 1 << 30
-"""Largest size of a file that comes through a pipe. An image of 89 million pixels and 16 bits is smaller."""
+MOST_BYTES = 1 << 30
+"""Largest size of a file. An image of 89 million pixels with alpha and 16 bits is smaller."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,14 @@ class EncodedImage:
         path: The path of the file, or None if the file is in memory.
         data: The content of the file, or None if the file is on disk.
         frame: Which of several images is read, from 0; None for the only one.
+        decode: What decodes it within limits (`innersight.Decoder`); None for this process.
     """
 
     name: str
     path: Path | None
     data: bytes | None
     frame: int | None = None
+    decode: Callable[[EncodedImage], Picture] | None = None
 
     @property
     def subject(self) -> str:
@@ -255,8 +261,8 @@ def _read_pipe(path: Path, name: str) -> bytes:
                     return bytes(found)
                 found += part
                 had_writer = had_writer or bool(part)
-                if len(found) > _MOST_BYTES:
-                    raise ImageError(f"{name} gives more than {_MOST_BYTES:,} bytes. Pass an image file.")
+                if len(found) > MOST_BYTES:
+                    raise ImageError(f"{name} gives more than {MOST_BYTES:,} bytes. Pass an image file.")
                 if part:
                     continue
             if not select.select([descriptor], [], [], _PATIENCE)[0]:

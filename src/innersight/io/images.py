@@ -19,8 +19,17 @@ from innersight.io.colour_profiles import Bytes, to_srgb
 from innersight.io.colour_tags import ColourTags, tags_of_gamma
 from innersight.io.completeness import check_complete
 from innersight.io.file_formats import find_format
-from innersight.io.image_sources import EncodedImage, ImageSource, at_frame, capitalised, identify, source_name
+from innersight.io.image_sources import (
+    MOST_BYTES,
+    EncodedImage,
+    ImageSource,
+    at_frame,
+    capitalised,
+    identify,
+    source_name,
+)
 from innersight.io.jpeg_2000 import read_jpeg_2000
+from innersight.io.limits import PIXELS, check_pixels
 from innersight.io.pictures import WHITE, Colour, Picture, check_background
 from innersight.io.png import SIGNATURE, PngFacts, check_png
 from innersight.io.samples import Decoded
@@ -32,8 +41,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "JPEG2000")
 ALL_FORMATS = "PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, TIFF, BMP, GIF, HEIC, PBM, PGM, PPM, PAM"
 """The names of all formats that are read, for messages."""
 
-MAX_PIXELS = 89_478_485
-"""Default limit of the number of pixels: Pillow's own. Files above it can be decompression bombs."""
+_BYTES_PER_PIXEL = 12
+"""Bytes of a file for each pixel that the limit allows: four channels of 16 bits, and a reserve."""
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
@@ -43,7 +52,7 @@ def read_image(
     source: ImageSource,
     *,
     background: Colour = WHITE,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int = PIXELS,
     frame: int | None = None,
 ) -> Floats:
     r"""Read an image as sRGB, from a file, from memory, or from an object of Pillow or numpy.
@@ -60,7 +69,7 @@ def read_image(
             (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16, or float32 or float64 in [0, 1].
         background: Colour behind transparent pixels: three numbers in [0, 1], sRGB. Default: white.
         max_pixels: Largest allowed number of pixels of a file or a PIL image, an integer from 1. A larger file is
-            refused before it is decoded. Default: `MAX_PIXELS`.
+            refused before it is decoded. Default: 89,478,485.
         frame: Which image of a file with several is read (GIF, PNG, WebP, AVIF, JPEG XL, TIFF), from 0. Default: None,
             for a file of one image.
 
@@ -85,7 +94,7 @@ def read_image(
     return read_picture(at_frame(source, frame), max_pixels=max_pixels).on(background)
 
 
-def read_picture(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_picture(source: ImageSource, *, max_pixels: int = PIXELS) -> Picture:
     """Read an image with its alpha channel; see `read_image`, which composites it.
 
     Args:
@@ -100,11 +109,10 @@ def read_picture(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Pictur
         ArgumentError: As `read_image`.
     """
     identified = identify(source)
-    if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
-        raise ArgumentError(
-            f"Argument `max_pixels` must be an integer from 1, but got {max_pixels!r}. The default is {MAX_PIXELS}."
-        )
+    check_pixels(max_pixels)
     if isinstance(identified, EncodedImage):
+        if identified.decode is not None:
+            return identified.decode(identified)
         colour, alpha = _decode(identified, max_pixels)
     elif isinstance(identified, Image.Image):
         colour, alpha = _convert(identified, max_pixels)
@@ -126,9 +134,9 @@ def read_size(source: ImageSource) -> tuple[int, int] | None:
 
     Returns:
         (height, width) as stored, or None if it is unknown: if the head of a file cannot be read, a file object cannot
-        return to its position, or the file is a pipe. `read_image` then raises an error with the reason, if there is
-        one. An orientation in the file can swap height and width. It is not applied here, since a PNG file can hold it
-        at its end.
+        return to its position, or the file is a pipe or has more than 1 GiB. `read_image` then raises an error with the
+        reason, if there is one. An orientation in the file can swap height and width. It is not applied here, since a
+        PNG file can hold it at its end.
 
     Raises:
         ArgumentError: If `source` is not an image, or an array has a shape that an image cannot have.
@@ -155,6 +163,8 @@ def read_size(source: ImageSource) -> tuple[int, int] | None:
             return int(identified.shape[0]), int(identified.shape[1])
         if isinstance(identified, Image.Image):
             return identified.height, identified.width
+        if identified.size() > MOST_BYTES:
+            return None
         if (other := find_format(identified)) is not None:
             return other.size(identified)
         with Image.open(identified.pillow_source(), formats=FORMATS) as image:
@@ -201,6 +211,7 @@ def check_same_size(
 def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
     """Decode a file: (H, W, 3) colour, and (H, W, 1) alpha or None."""
     try:
+        _check_bytes(file, max_pixels)
         if (other := find_format(file)) is not None:
             _check_pixels(other.size(file), file.name, max_pixels)
             return other.read(file)
@@ -232,7 +243,7 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
     except Image.DecompressionBombError:
         raise ImageError(
             f"{file.subject} has more pixels than Pillow reads. It can be a decompression bomb. Crop the image, or "
-            "raise PIL.Image.MAX_IMAGE_PIXELS and `max_pixels` of innersight.read_image."
+            "raise the limit: --max-pixels, or `pixels` of innersight.DecodingLimits."
         ) from None
     except Exception as error:
         # Errors of the operating system have a number. Decoders report damage by any type of error.
@@ -286,13 +297,20 @@ def _tags_of_info(image: Image.Image, name: str) -> ColourTags | None:
     return tags_of_gamma(image.info.get("gamma"), image.info.get("chromaticity"), name)
 
 
+def _check_bytes(file: EncodedImage, max_pixels: int) -> None:
+    """Check the size of a file: some decoders read all of it."""
+    size, most = file.size(), max(MOST_BYTES, _BYTES_PER_PIXEL * max_pixels)
+    if size > most:
+        raise ImageError(f"{file.subject} has {size:,} bytes, more than the limit of {most:,}. Pass an image file.")
+
+
 def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> None:
     height, width = size
     if height * width > max_pixels:
         raise ImageError(
             f"{capitalised(name)} has {width} x {height} pixels, more than the limit of {max_pixels:,}. It "
-            "can be a decompression bomb. Crop the image, or raise `max_pixels` of innersight.read_image and score the "
-            "array."
+            "can be a decompression bomb. Crop the image, or raise the limit: --max-pixels, or `pixels` of "
+            "innersight.DecodingLimits."
         )
 
 

@@ -18,6 +18,8 @@ from PIL import Image
 from innersight.errors import InnersightError
 from innersight.inference.backend import cores
 from innersight.inference.scorer import Scorer
+from innersight.io.decoder import Decoder
+from innersight.io.image_sources import ImageSource
 from innersight.io.images import read_image
 from innersight.io.pictures import WHITE, Colour
 from innersight.report.content import ReportRow
@@ -42,10 +44,16 @@ class PictureOptions:
         link_from: The folder of the report, if it links to the images. Default: None, the images are embedded.
         background: The background of transparent pixels, sRGB in [0, 1]. Default: white and black, the larger
             difference counts.
+        decoder: Decodes the images within limits. Default: None, this process decodes them.
     """
 
     link_from: Path | None = None
     background: Colour | None = None
+    decoder: Decoder | None = None
+
+    def limit(self, source: ImageSource) -> ImageSource:
+        """Return an image that the decoder decodes, if there is one."""
+        return source if self.decoder is None else self.decoder.limit(source)
 
 
 def draw_pairs(
@@ -84,16 +92,18 @@ def _draw_pair(row: ReportRow, scorer: Scorer, options: PictureOptions) -> dict[
         return {"error": "The files of the images are not known."}
     region = row.region
     try:
+        reference, distorted = (options.limit(file) for file in row.files)
         found = scorer.score(
-            *row.files,
+            reference,
+            distorted,
             map=scorer.has_map,
             per_layer=bool(scorer.layer_names),
-            mask=region.mask,
+            mask=None if region.mask is None else options.limit(region.mask),
             ignore=region.ignore,
             crop_border=region.crop_border,
             background=options.background,
         )
-        images = [read_image(file, background=found.background or WHITE) for file in row.files]
+        images = [read_image(image, background=found.background or WHITE) for image in (reference, distorted)]
     except InnersightError as error:
         return {"error": str(error)}
     sides = {
