@@ -146,13 +146,15 @@ def score_with_ray(
             if plan is None:
                 count = default_shards(pairs.count, workers) if shards is None else min(shards, pairs.count)
                 plan = make_plan(pairs, images, run, count, folder)
-            finished = [number for number in range(len(plan.shards)) if plan.output_of(number) in folder.names()]
+            written = folder.names()
+            finished = [number for number in range(len(plan.shards)) if plan.output_of(number) in written]
             results = {number: _count_of(plan, number, folder) for number in finished}
-            resumed = sum(result.rows for result in results.values())
+            rows, failed = resumed, _ = _sums(results)
             missing = [number for number in range(len(plan.shards)) if number not in results]
             for result in _scored(ray, missing, workers, plan, scorers, options, folder):
                 results[result.number] = result
-                on_rows(*_sums(results))
+                rows, failed = rows + result.rows, failed + result.failed
+                on_rows(rows, failed)
         return _finish(plan, results, resumed, folder)
 
 
