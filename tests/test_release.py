@@ -154,22 +154,26 @@ def test_the_packages_hold_what_they_must_and_nothing_of_the_machine(packages: P
     assert {(member.uid, member.gid, member.uname, member.gname) for member in members.values()} == {(0, 0, "", "")}
 
 
-def test_an_installation_without_extras_is_small_and_scores_a_pair(python: Path, tmp_path: Path) -> None:
+def test_an_installation_without_extras_is_small_and_scores_a_pair(
+    release: ModuleType, python: Path, tmp_path: Path
+) -> None:
     (site,) = python.parent.parent.joinpath("lib").glob("python*/site-packages")
     assert not [name for name in EXTRAS if (site / name).exists()]
     assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < 400e6
     Image.fromarray(data.chelsea()).save(tmp_path / "ref.png")
     Image.fromarray(data.chelsea()).save(tmp_path / "dis.jpg", quality=15)
     command = [python.parent / "innersight", "score", "ref.png", "dis.jpg", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=release.CLEAN, check=True)
     images = (torch.from_numpy(read_image(tmp_path / name))[None] for name in ("ref.png", "dis.jpg"))
     expected = innersight.create_metric("lite")(*images).item()
     assert json.loads(done.stdout)["score"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_demo_of_the_sdist_runs_with_the_installed_wheel(python: Path, sdist: Path, tmp_path: Path) -> None:
+def test_the_demo_of_the_sdist_runs_with_the_installed_wheel(
+    release: ModuleType, python: Path, sdist: Path, tmp_path: Path
+) -> None:
     command = [python, sdist / "examples" / "demo.py"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=release.CLEAN, check=False)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if re.search(r"(JPEG|blur|noise) [\d.]+ to", line)]
     assert len(rows) == 9
