@@ -1,10 +1,10 @@
-# `make demo`, `make test` and `make docs`. Each sets up what it needs in .venv on its first run.
+# `make demo`, `make test`, `make docs` and `make dist`. Each sets up what it needs in .venv on its first run.
 PYTHON ?= python3
 BIN := .venv/bin
 # Which tests `make test` runs, as pytest's -m takes it; `make test TESTS=` runs all.
 TESTS ?= not thorough
 
-.PHONY: demo test lint bundle docs docs-serve vendor clean
+.PHONY: demo test lint bundle docs docs-serve dist sbom audit vendor clean
 
 # The core alone, without torch.
 demo: .venv/core.stamp
@@ -31,6 +31,18 @@ docs: .venv/docs.stamp
 docs-serve: .venv/docs.stamp
 	$(BIN)/python -m mkdocs serve
 
+# The sdist and the wheel of the committed files, with their digests, in the folder dist.
+dist: .venv/release.stamp
+	$(BIN)/python scripts/release.py dist
+
+# What the wheel in dist contains and needs, as CycloneDX.
+sbom: .venv/release.stamp
+	$(BIN)/python scripts/release.py sbom
+
+# Known vulnerabilities of what the wheel in dist needs. It asks PyPI.
+audit: .venv/release.stamp
+	$(BIN)/python scripts/release.py audit
+
 # Fetches the files of other projects again (src/**/vendor.json). It needs npm.
 vendor: .venv/bin/python
 	$(BIN)/python scripts/vendor.py
@@ -47,11 +59,15 @@ vendor: .venv/bin/python
 .venv/dev.stamp: pyproject.toml Makefile | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps pyiqa==0.1.16
-	touch $@ .venv/core.stamp .venv/docs.stamp
+	touch $@ .venv/core.stamp .venv/docs.stamp .venv/release.stamp
 
 .venv/docs.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ .venv/core.stamp
 
+.venv/release.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	touch $@ .venv/core.stamp
+
 clean:
-	rm -rf .venv demo-output site
+	rm -rf .venv demo-output site dist

@@ -7,7 +7,6 @@ import json
 import pkgutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from skimage import data
 import innersight
 from innersight.io.images import read_image
 
-ROOT = Path(__file__).parent.parent
 ABSENT = (
     "torch",
     "torchvision",
@@ -197,29 +195,3 @@ def test_figures_name_their_extra_in_one_line(tmp_path: Path, arguments: tuple[s
     done = innersight_command(tmp_path, "plot", *arguments, "--out", "figure.pdf")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "A figure needs matplotlib, which is not installed. Run: pip install 'innersight[plot]'." in done.stderr
-
-
-@pytest.mark.thorough
-def test_an_installation_without_extras_is_small_and_scores_a_pair(pair: Path, tmp_path: Path) -> None:
-    """It takes a minute, and it needs an index of packages."""
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT], check=True)
-    (wheel,) = tmp_path.glob("innersight-*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    for name in ("bundles/lite/metric.json", "bundles/lite/extract.onnx", "bundles/lite/compare.onnx", "py.typed"):
-        assert f"innersight/{name}" in names
-    page = ROOT / "src" / "innersight" / "browser" / "page"
-    for path in page.rglob("*.*"):
-        assert path.is_dir() or f"innersight/browser/page/{path.relative_to(page).as_posix()}" in names
-    for name in ("LICENSE", "NOTICE"):
-        assert name in {Path(file).name for file in names}
-
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", wheel]
-    subprocess.run(pip, check=True)
-    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
-    assert not [name for name in ABSENT if (site / name).exists()]
-    assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < 400e6
-    command = [tmp_path / "venv" / "bin" / "innersight", "score", "ref.png", "dis.jpg", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=pair, check=True)
-    assert json.loads(done.stdout)["score"] == pytest.approx(expected_score(pair), rel=1e-5)
