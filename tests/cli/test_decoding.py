@@ -87,6 +87,22 @@ def test_a_report_shows_no_image_beyond_the_limits(run_here: Run, folder: Path) 
     assert "more than the limit of 10,000" in (folder / "b.html").read_text()
 
 
+def test_a_list_with_a_root_has_the_default_limits(run_here: Run, folder: Path) -> None:
+    for name, options, limits in (
+        ("free", (), None),
+        ("rooted", ("--root", "."), {"pixels": 89_478_485, "seconds": 60.0, "memory": 4 << 30}),
+        (
+            "both",
+            ("--root", ".", "--max-decode-seconds", "5"),
+            {"pixels": 89_478_485, "seconds": 5.0, "memory": 4 << 30},
+        ),
+    ):
+        run_here("batch", "list.csv", "--out", f"{name}.csv", "--quiet", *options)
+        assert json.loads((folder / f"{name}.csv.run.json").read_text())["run"]["limits"] == limits
+    free, rooted = (rows_of(folder / f"{name}.csv") for name in ("free", "rooted"))
+    assert [row["score"] for row in rooted] == [row["score"] for row in free]
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [

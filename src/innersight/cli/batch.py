@@ -193,6 +193,7 @@ def batch(
 
         check_report(report)
     inside = None if root is None else Root(root)
+    limits = decoding.limits_within(inside, limits)
     limit = options.parse_size("--memory-limit", memory_limit)
     threads, together = _number("--workers", workers), _number("--batch-size", batch_size)
     kept = None

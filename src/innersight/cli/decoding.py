@@ -12,6 +12,7 @@ import typer
 
 from innersight.cli.options import parse_size
 from innersight.errors import ArgumentError
+from innersight.io.confinement import Root
 from innersight.io.limits import MEMORY, PIXELS, SECONDS, DecodingLimits
 
 _OPTIONS: Mapping[str, Any] = {
@@ -20,23 +21,24 @@ _OPTIONS: Mapping[str, Any] = {
         typer.Option(
             metavar="N",
             min=1,
-            help="Largest number of pixels of an image. With one of these three options, images are decoded in other "
-            "processes, with the defaults of the other two. Default: 89478485.",
+            help="Largest number of pixels of an image. With one of the three limits, or with a folder that images "
+            "must be in, images are decoded in other processes, which have all three limits. Default: 89478485.",
         ),
     ],
     "max_decode_seconds": Annotated[
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="Longest time to decode an image, seconds. Default: 60, or no limit without the other two options.",
+            help="Longest time to decode an image, seconds. Default: 60 in other processes, see --max-pixels; "
+            "otherwise no limit.",
         ),
     ],
     "max_decode_memory": Annotated[
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Largest memory to decode an image, such as 500MB or 2GiB, from 64MiB. Linux only. Default: 4GiB, or "
-            "no limit without the other two options.",
+            help="Largest memory to decode an image, such as 500MB or 2GiB, from 64MiB. Linux only. Default: 4GiB in "
+            "other processes, see --max-pixels; otherwise no limit.",
         ),
     ],
 }
@@ -63,6 +65,19 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return run
+
+
+def limits_within(root: Root | None, limits: DecodingLimits | None) -> DecodingLimits | None:
+    """Return the limits of a command: a folder that images must be in says that its list is not trusted.
+
+    Args:
+        root: The folder, or None.
+        limits: The limits that options give, or None.
+
+    Returns:
+        The limits; those of `DecodingLimits` if there is a folder and no option; None without both.
+    """
+    return DecodingLimits() if limits is None and root is not None else limits
 
 
 def parse_limits(pixels: int | None, seconds: float | None, memory: str | None) -> DecodingLimits | None:

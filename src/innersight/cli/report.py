@@ -113,6 +113,7 @@ def report(
     check_report(out)
     if opinion_direction is not None and opinion_direction not in DIRECTIONS:
         raise unknown_name("--opinion-direction", opinion_direction, DIRECTIONS)
+    confined = None if inside is None else Root(inside)
     region = options.region(mask, ignore, crop_border)
     shown_on = options.parse_background(background)
     scorers = create_scorers(
@@ -127,7 +128,7 @@ def report(
         reference_column=reference_column,
         distorted_column=distorted_column,
         region=region,
-        inside=None if inside is None else Root(inside),
+        inside=confined,
     )
     opinions = None
     if opinion_direction is not None:
@@ -140,7 +141,7 @@ def report(
         pairs=pairs,
         link=link_images,
         background=shown_on,
-        limits=limits,
+        limits=decoding.limits_within(confined, limits),
         quiet=quiet,
     )
 
