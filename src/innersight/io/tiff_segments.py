@@ -70,7 +70,7 @@ def check_images(page: tifffile.TiffPage, segments: Sequence[tuple[int, int]], f
             found = _stated_size(stream.read(count), int(page.compression), page.jpegheader)
             if found is None:
                 raise ImageError(
-                    f"{file.subject} is a TIFF file with the compression {page.compression.name}, which is not read. "
+                    f"{file.subject} is a TIFF file with the compression {_name(page.compression)}, which is not read. "
                     "Save it with Deflate."
                 )
             if found[0] > length or found[1] > width:
@@ -92,3 +92,7 @@ def _stated_size(data: bytes, compression: int, jpeg_header: bytes | None) -> tu
     whole = data if jpeg_header is None or data[:2] == b"\xff\xd8" else jpeg_header + data
     with Image.open(io.BytesIO(whole), formats=(_PILLOW[compression],)) as image:
         return image.height, image.width
+
+
+def _name(compression: int) -> str:
+    return str(getattr(compression, "name", compression))
