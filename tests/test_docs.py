@@ -32,6 +32,13 @@ def test_every_linked_file_exists() -> None:
             assert (page.parent / link).is_file(), f"{page.name}: {link}"
 
 
+def test_every_test_that_the_page_on_reliability_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text()))
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if f"def {name}(" not in tests] == []
+
+
 def test_the_readme_says_that_a_forked_process_can_hang_fault_52() -> None:
     assert "A process that is forked after a score can hang if the metric runs in torch." in README
 

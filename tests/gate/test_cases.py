@@ -77,6 +77,7 @@ class TestFile:
             ("case = 3", "`case` must be tables"),
             ('reference-dir = "x"', "must both be set"),
             ('reference-dir = "x"\ndistorted-dir = "y"', "No such folder"),
+            (f'reference-dir = "{"x" * 300}"\ndistorted-dir = "y"', "cannot be read: File name too long"),
             ('max = "5"\n[[case]]', "`max` must be a finite number, but got '5'"),
             ("max = nan\n[[case]]", "`max` must be a finite number, but got nan"),
             ("jpeg-equivalent = 0\n[[case]]", "`jpeg_equivalent` must be a whole number from 1 to 100"),

@@ -90,6 +90,8 @@ class TestFolders:
     def test_missing_and_empty_folders(self, tmp_path: Path, folders: tuple[Path, Path]) -> None:
         with pytest.raises(ArgumentError, match="No such folder"):
             pair_folders(tmp_path / "none", folders[1])
+        with pytest.raises(ArgumentError, match=r"The folder '.*' cannot be read: File name too long\."):
+            pair_folders(tmp_path / ("x" * 300), folders[1])
         (tmp_path / "empty").mkdir()
         with pytest.raises(ArgumentError, match="holds no image"):
             pair_folders(folders[0], tmp_path / "empty")

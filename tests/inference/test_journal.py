@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,33 @@ def test_a_finished_run_leaves_a_record_of_what_decided_it(tmp_path: Path) -> No
     assert out.read_text() == "a,b\n"
 
 
+@pytest.mark.parametrize("number", ["Infinity", "1e999", "NaN"])
+def test_a_record_with_a_number_that_is_not_finite_is_no_record(tmp_path: Path, number: str) -> None:
+    out = tmp_path / "out.csv"
+    out.touch()
+    write_record(out, RUN, RunRecord(31, 1, "sha256:f"))
+    path = tmp_path / "out.csv.run.json"
+    path.write_text(path.read_text().replace("31", number))
+    with pytest.raises(ArgumentError, match=r"exists without a record of its run\. Use --overwrite"):
+        read_record(out, RUN)
+
+
+def test_a_line_of_a_very_late_row_takes_little_memory(tmp_path: Path) -> None:
+    """A damaged line of 90 bytes took 2 GB, 8 bytes for each row before it."""
+    path = written(tmp_path / "out.csv").path
+    line = json.dumps({"row": (1 << 28) - 1, "scores": {"lite": 1.0}, "per_layer": {}, "error": None, "files": []})
+    path.write_bytes(path.read_bytes() + line.encode() + b"\n")
+    tracemalloc.start()
+    try:
+        journal = resumed(tmp_path / "out.csv")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    assert journal.done == 4
+    assert list(journal.results()) == RESULTS
+    journal.close()
+
+
 def test_the_state_of_a_file_shows_that_it_changed_fault_36(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     missing = file_states([path])
@@ -153,6 +181,7 @@ LINE = '{"row": %s, "scores": %s, "per_layer": {}, "error": %s, "files": []}'
         (LINE % ("true", '{"lite": 1.0}', "null")).encode(),
         (LINE % ("99999999999999999999", '{"lite": 1.0}', "null")).encode(),
         b'{"row": 1}',
+        b'{"row": 1, "scores": {"lite": 1.0}, "per_layer": {}, "files": []}',
         (LINE % ("1", "7", "null")).encode(),
         b'{"row": 1, "scores": {"lite": 1.0}, "per_layer": {}, "error": null, "files": ["now"]}',
         b'{"row": 1, "scores": {"lite": 1.0}, "per_layer": {"lite": [1.0]}, "error": null, "files": []}',
@@ -172,6 +201,7 @@ def test_a_damaged_line_of_a_journal_is_one_clear_error_fault_35(tmp_path: Path,
         ('{"lite": Infinity}', "null"),
         ('{"lite": null}', "null"),
         ('{"lite": "0.1"}', "null"),
+        ('{"lite": 1%s}' % ("0" * 400), "null"),
         ('{"other": 0.1}', "null"),
         ('{"lite": 0.1, "other": 0.1}', "null"),
         ('{"lite": 0.1}', '"No such file"'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -143,6 +144,15 @@ def test_other_netpbm_files_are_refused(content: bytes, message: str) -> None:
         read_image(content)
 
 
+@pytest.mark.parametrize(
+    "head", [b"P5 1 1 0\n", b"P2 1 1 65536\n", b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 0\nENDHDR\n"]
+)
+def test_a_netpbm_file_without_a_valid_largest_value_is_refused(head: bytes) -> None:
+    """0 as white gives NaN."""
+    with pytest.raises(ImageError, match=r"Its largest value is (0|65536), which must be from 1 to 65535"):
+        read_image(head + (b"0\n" if head[1:2] == b"2" else bytes(1)))
+
+
 def test_a_gif_of_one_frame_is_read_and_an_animation_is_refused(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 6), colour) for colour in ((255, 0, 0), (0, 0, 255))]
     frames[0].save(one := tmp_path / "one.gif")
@@ -161,6 +171,15 @@ def test_jpeg_2000_with_a_palette_or_uneven_components_is_refused() -> None:
     signed = content[:start] + b"".join(bytes([0x87, 1, 1]) for _ in range(3)) + content[start + 9 :]
     with pytest.raises(ImageError, match="has signed samples"):
         read_image(signed)
+
+
+def test_the_depth_of_jpeg_2000_is_that_of_its_codestream_not_of_another_box() -> None:
+    content = jpeg_2000(samples(12, 3), 12)
+    start = content.index(b"jp2c") - 4
+    other = jpeg_2000(samples(8, 3), 8)
+    decoy = other[other.index(b"\xff\x4f\xff\x51") :][:100]
+    box = struct.pack(">I4s", 8 + len(decoy), b"free") + decoy
+    np.testing.assert_array_equal(read_image(content[:start] + box + content[start:]), read_image(content))
 
 
 def encoder_of_system(name: str) -> str:

@@ -109,6 +109,17 @@ def test_the_limit_of_pixels_is_that_of_one_frame() -> None:
         read_image(pillow_file("AVIF"), frame=1, max_pixels=48 * 48)
 
 
+def test_a_frame_that_is_larger_than_the_first_counts_with_its_size() -> None:
+    """The frames of a GIF can be larger than its screen, which Pillow then enlarges."""
+    data = bytearray(pillow_file("GIF"))
+    places = [at for at in range(len(data) - 9) if data[at : at + 9] == b",\0\0\0\0\x30\0\x30\0"]
+    assert len(places) == 3
+    data[places[1] + 5 : places[1] + 9] = (500).to_bytes(2, "little") * 2
+    assert read_image(bytes(data), frame=0, max_pixels=48 * 48).shape == (3, 48, 48)
+    with pytest.raises(ImageError, match="has 500 x 500 pixels, more than the limit of 2,304"):
+        read_image(bytes(data), frame=1, max_pixels=48 * 48)
+
+
 def test_one_file_object_as_both_images() -> None:
     file = io.BytesIO(pillow_file("PNG"))
     assert Scorer("lite").score(file, file, frame=0).score == 0

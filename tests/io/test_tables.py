@@ -49,6 +49,13 @@ def test_a_repeated_column_name_in_parquet_is_refused_fault_10(tmp_path: Path) -
         list(read_rows(tmp_path / "t.parquet"))
 
 
+def test_a_column_name_in_parquet_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({"reference": ["a"], "nameless": ["b"]}), path := tmp_path / "t.parquet")
+    path.write_bytes(path.read_bytes().replace(b"nameless", b"\xff\xfe\xfd\xfcless"))
+    with pytest.raises(ArgumentError, match="cannot be read as parquet: 'utf-8' codec can't decode"):
+        list(read_rows(path))
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

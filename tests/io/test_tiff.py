@@ -166,6 +166,24 @@ class TestDecoded:
 
 
 class TestRefused:
+    def test_a_last_strip_that_is_stored_longer_in_a_later_page(self, tmp_path: Path) -> None:
+        """Pillow reads the first page, which is another image."""
+        path = tmp_path / "a.tif"
+        with tifffile.TiffWriter(path) as writer:
+            for samples in (RGB8, 255 - RGB8):
+                writer.write(samples, photometric="rgb", compression="zlib", rowsperstrip=24)
+        data, more = path.read_bytes(), imagecodecs.zlib_encode(np.concatenate((RGB8, RGB8[:4])).tobytes())
+        with tifffile.TiffFile(path) as file:
+            tags = file.pages[1].aspage().tags
+            offset, count = tags[273].offset + 8, tags[279].offset + 8
+        longer = bytearray(data) + more
+        for place, value in ((offset, len(data)), (count, len(more))):
+            longer[place : place + 4] = value.to_bytes(4, "little")
+        path.write_bytes(longer)
+        np.testing.assert_allclose(read_image(path, frame=0).transpose(1, 2, 0), RGB8 / 255, atol=1e-7)
+        with pytest.raises(ImageError, match="its last strip is longer than the image"):
+            read_image(path, frame=1)
+
     def test_pages_that_form_a_loop(self, tmp_path: Path) -> None:
         data = bytearray(write(tmp_path / "a.tif", RGB8).read_bytes())
         start = int.from_bytes(data[4:8], "little")

@@ -255,7 +255,11 @@ class FeatureExtractor:
         return pixel_digest(image) if self._fingerprints else None
 
     def _read(self, path: Path) -> Picture:
-        if path.is_fifo():
+        try:
+            is_pipe = path.is_fifo()
+        except OSError:  # a name that is too long, a folder of another user: reading gives the reason
+            is_pipe = False
+        if is_pipe:
             raise ImageError(f"'{path}' is a pipe, which can be read only once. A list needs files.")
         return read_picture(self._limit(path))
 

@@ -112,7 +112,11 @@ def _not_paired(problems: Sequence[str]) -> ArgumentError:
 
 
 def _images_by_name(folder: Path) -> dict[str, list[Path]]:
-    if not folder.is_dir():
+    try:
+        exists = folder.is_dir()
+    except OSError as error:  # a name that is too long, a folder of another user
+        raise ArgumentError(f"The folder '{folder}' cannot be read: {error.strerror}.") from None
+    if not exists:
         raise ArgumentError(f"No such folder: '{folder}'.")
     names: dict[str, list[Path]] = {}
     for path in _files(folder, READ_SUFFIXES):

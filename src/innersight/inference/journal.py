@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ FileStates: TypeAlias = tuple[int | None, ...]
 """Size in bytes and modification time in nanoseconds of each file of a row; None for a file that cannot be found."""
 
 _MAX_ROWS = 1 << 28  # of a list; a journal that names a later row is damaged
+_BLOCK = 1024  # rows whose positions are kept together
 _SHOWN = 60  # characters of a value that an error shows
 
 
@@ -173,7 +175,8 @@ class Journal:
         scores, layers = value.get("scores"), value.get("per_layer")
         names = set(self._run.get("metrics", ())) if error is None else set()
         if (
-            type(row) is not int
+            "error" not in value
+            or type(row) is not int
             or not 0 <= row < _MAX_ROWS
             or not isinstance(scores, dict)
             or set(scores) != names
@@ -266,7 +269,10 @@ class Journal:
 
 
 def _is_finite(value: object) -> bool:
-    return type(value) is int or (isinstance(value, float) and math.isfinite(value))
+    # A larger integer is no float, as the results hold.
+    return (type(value) is int and abs(value) <= sys.float_info.max) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
 
 
 def _line_of(value: Mapping[str, Any]) -> bytes:
@@ -306,24 +312,30 @@ def _open_locked(path: Path) -> tuple[IO[bytes], Path | None]:
 
 
 class _Lines:
-    """The position of the line of each row. It takes 8 bytes per row, because lists have millions of rows."""
+    """The position of the line of each row. It takes 8 bytes per row, because lists have millions of rows.
+
+    The rows are in blocks: a damaged line that names a very late row takes the memory of one block, not of all rows
+    before it.
+    """
 
     def __init__(self) -> None:
-        self._starts = array("q")
+        self._blocks: dict[int, array[int]] = {}
         self.count = 0
 
     def add(self, row: int, start: int) -> None:
-        if row >= len(self._starts):
-            self._starts.extend([-1] * (row + 1 - len(self._starts)))
-        self.count += self._starts[row] < 0
-        self._starts[row] = start
+        number, place = divmod(row, _BLOCK)
+        if (block := self._blocks.get(number)) is None:
+            block = self._blocks[number] = array("q", [-1]) * _BLOCK
+        self.count += block[place] < 0
+        block[place] = start
 
     def drop(self, row: int) -> None:
-        self._starts[row] = -1
+        self._blocks[row // _BLOCK][row % _BLOCK] = -1
         self.count -= 1
 
     def find(self, row: int) -> int | None:
-        found = self._starts[row] if row < len(self._starts) else -1
+        block = self._blocks.get(row // _BLOCK)
+        found = -1 if block is None else block[row % _BLOCK]
         return None if found < 0 else found
 
 
@@ -357,7 +369,7 @@ def read_record(out: Path, run: Mapping[str, Any]) -> RunRecord | None:
     try:
         facts = json.loads(record_of(out).read_text(encoding="utf-8"))
         before, record = facts["run"], RunRecord(int(facts["rows"]), int(facts["failed"]), str(facts["files"]))
-    except (RecursionError, OSError, ValueError, KeyError, TypeError):
+    except (RecursionError, OSError, ValueError, KeyError, TypeError, OverflowError):  # infinity is no int
         raise ArgumentError(f"'{out}' exists without a record of its run. Use --overwrite to replace it.") from None
     _refuse_other_run(before, run, out)
     return record

@@ -152,7 +152,8 @@ def tags_of_gamma(gamma: float | None, chromaticities: Sequence[float] | None, n
     if like_srgb and wanted == _BT709:
         return None
     try:
-        possible = (gamma is None or gamma > 0) and bool(np.isfinite(np.linalg.inv(_to_xyz(wanted))).all())
+        with np.errstate(divide="ignore", invalid="ignore"):  # a y of 0
+            possible = (gamma is None or gamma > 0) and bool(np.isfinite(np.linalg.inv(_to_xyz(wanted))).all())
     except (np.linalg.LinAlgError, ZeroDivisionError):
         possible = False
     if not possible:

@@ -220,6 +220,7 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
         with Image.open(file.pillow_source(), formats=FORMATS) as image:
             _check_pixels((image.height, image.width), file.name, max_pixels)
             _choose_frame(image, file)
+            _check_pixels((image.height, image.width), file.name, max_pixels)  # a frame of GIF can be larger
             if file.frame is not None and image.format == "AVIF" and image.n_frames > 1:
                 _check_frames(image, file, max_pixels)
             check_complete(file, image.format)

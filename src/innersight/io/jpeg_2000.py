@@ -35,18 +35,37 @@ def read_jpeg_2000(file: EncodedImage) -> Decoded:
 
     data = file.content()
     header = find_box(data, b"jp2h") or b""
-    components = _components(data)
+    components = _components(_codestream(data))
     _check(components, header, file)
     return split_samples(
         imagecodecs.jpeg2k_decode(data), 2 ** components[0].bits - 1, file, profile=_profile(header, file)
     )
 
 
-def _components(data: bytes) -> list[_Component]:
-    start = data.find(_SIZ)
-    if start < 0:
+def codestream_size(data: bytes) -> tuple[int, int]:
+    """Return the height and width in a codestream, bare or in a JP2 file.
+
+    Args:
+        data: The content of the file.
+
+    Raises:
+        ValueError: If there is no codestream.
+    """
+    segment = _codestream(data)[4:]
+    width, height, left, top = (int.from_bytes(segment[at : at + 4], "big") for at in range(4, 20, 4))
+    return height - top, width - left
+
+
+def _codestream(data: bytes) -> bytes:
+    """Return the codestream that is decoded: another box can hold the same bytes."""
+    found = data if data.startswith(_SIZ) else find_box(data, b"jp2c") or b""
+    if not found.startswith(_SIZ):
         raise ValueError("it has no codestream")
-    segment = data[start + 4 :]
+    return found
+
+
+def _components(codestream: bytes) -> list[_Component]:
+    segment = codestream[4:]
     count = int.from_bytes(segment[36:38], "big")
     entries = [segment[at : at + 3] for at in range(38, 38 + 3 * count, 3)]
     return [_Component((entry[0] & 0x7F) + 1, bool(entry[0] >> 7), (entry[1], entry[2])) for entry in entries]

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from netpbmfile import NetpbmFile
 
 
+_LARGEST = 65535
+
+
 def is_netpbm(head: bytes) -> bool:
     """Return whether the first bytes are those of a Netpbm file."""
     return head[:1] == b"P" and head[1:2] in tuple(b"%d" % n for n in range(1, 8)) and head[2:3].isspace()
@@ -45,13 +48,13 @@ def read_netpbm(file: EncodedImage) -> Decoded:
         raise ImageError(
             f"{file.subject} has {samples.shape[2]} channels. Save it as grey or RGB, with or without alpha."
         )
+    if not 0 < white <= _LARGEST:
+        raise ImageError(
+            f"{file.subject} is damaged. Its largest value is {white}, which must be from 1 to {_LARGEST}."
+        )
     if samples.dtype == np.bool_:
         # In PBM 1 is black. In PAM 1 is white.
         samples = (samples if opened.magicnumber == "P7" else ~samples).astype(np.uint8)
-    if int(samples.max()) > white:
-        raise ImageError(
-            f"{file.subject} is damaged. It has the sample {samples.max()}, above its largest value {white}."
-        )
     return split_samples(samples, white, file)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from innersight.errors import ImageError
 from innersight.io.arrays import Floats
 from innersight.io.colour_profiles import Bytes, find_transform, to_srgb
 from innersight.io.colour_tags import tags_of_cicp
@@ -39,10 +40,14 @@ def split_samples(
         The colours and alpha.
 
     Raises:
-        ImageError: If the colours cannot be converted to sRGB.
+        ImageError: If a sample is above that of white, or the colours cannot be converted to sRGB.
     """
     if samples.ndim == 2:
         samples = samples[..., None]
+    if white < np.iinfo(samples.dtype).max and samples.size and int(samples.max()) > white:
+        raise ImageError(
+            f"{file.subject} is damaged. It has the sample {samples.max()}, above its largest value {white}."
+        )
     colours = 3 if samples.shape[2] >= 3 else 1
     alpha = samples[..., colours : colours + 1].astype(np.float32) / np.float32(white)
     colour = samples[..., :colours]

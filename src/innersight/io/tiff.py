@@ -13,6 +13,7 @@ from innersight.io.colour_profiles import to_srgb
 from innersight.io.image_sources import EncodedImage
 from innersight.io.orientation import ORIENTATION_TAG, oriented
 from innersight.io.samples import Decoded, split_samples, without_premultiplication
+from innersight.io.tiff_segments import check_images, check_tiles
 
 if TYPE_CHECKING:
     import tifffile
@@ -76,17 +77,18 @@ def read_tiff(file: EncodedImage) -> Decoded:
         except Exception as error:
             if not any(text in str(error) for text in _TOO_LONG):
                 raise
-            return _by_pillow(file)
+            return _by_pillow(page, file)
         if page.axes == "SYX":
             samples = samples.transpose(1, 2, 0)
         orientation = page.tags.valueof(ORIENTATION_TAG, default=1)
         return _convert(oriented(samples, orientation), page, file)
 
 
-def _by_pillow(file: EncodedImage) -> Decoded:
+def _by_pillow(page: tifffile.TiffPage, file: EncodedImage) -> Decoded:
     """Read a file whose last strip is stored longer than the image needs, which tifffile does not decode."""
     with Image.open(file.pillow_source(), formats=("TIFF",)) as image:
-        if image.mode not in ("1", "L", "RGB"):
+        # Pillow opens the first page.
+        if page.index != 0 or image.size != (page.imagewidth, page.imagelength) or image.mode not in ("1", "L", "RGB"):
             raise ValueError("its last strip is longer than the image")
         profile = image.info.get("icc_profile")
         shown = ImageOps.exif_transpose(image)
@@ -165,6 +167,9 @@ def _check_samples(page: tifffile.TiffPage, file: EncodedImage) -> None:
     segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     if not segments or any(not offset or not count or offset + count > stored for offset, count in segments):
         raise ValueError("some of its pixels are not in the file")
+    check_tiles(page, file)
+    if page.compression in tifffile.TIFF.IMAGE_COMPRESSIONS:
+        check_images(page, segments, file)
 
 
 def _name(value: int) -> str:
