@@ -22,7 +22,8 @@ from PIL import Image
 
 from innersight.errors import ImageError
 from innersight.io.boxes import Properties
-from innersight.io.images import MAX_PIXELS, read_image, read_size
+from innersight.io.images import read_image, read_size
+from innersight.io.limits import PIXELS
 from png_files import chunk
 
 SIDE = 9460  # SIDE x SIDE pixels are a little more than the limit
@@ -171,7 +172,7 @@ def read_apart(folder: Path, bombs: dict[str, bytes]) -> dict[str, tuple[str, fl
 
 
 def test_a_file_that_claims_too_many_pixels_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
-    assert SIDE * SIDE > MAX_PIXELS
+    assert SIDE * SIDE > PIXELS
     bombs = {name: make(SIDE, SIDE) for name, make in CLAIMS.items()}
     assert max(map(len, bombs.values())) < 4 * KIB
     for name, (said, memory) in read_apart(tmp_path, bombs).items():
