@@ -3,15 +3,18 @@
 It needs `pip install atheris`. `tests/fuzz/targets.py` has the targets, and `tests/fuzz/corpus/TARGET.zip` the inputs
 from which the search starts. At the end the inputs that reach new lines are written back to that file, the smallest
 first. An input that raises an unexpected error ends the run, and its file is named on the last lines of the output:
-mend the reader, and add the input to the corpus with `--add FILE`. `tests/fuzz/test_corpus.py` runs each target on each
-input of its corpus.
+mend the reader, and add the input to the corpus with `--add FILE`. Such an input keeps the name of its file, and stays
+in the corpus, even if it reaches no new line. `scripts/fuzz_seeds.py` makes those of the images.
+`tests/fuzz/test_corpus.py` runs each target on each input of its corpus.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,12 +35,26 @@ def unpack(target: str, folder: Path) -> None:
 
 def pack(target: str, folder: Path) -> int:
     """Write the inputs in a folder to the corpus of a target, and return their number."""
-    contents = sorted({file.read_bytes() for file in folder.iterdir()}, key=lambda content: (len(content), content))
+    # A name that a person gave comes before the digest of the same content.
+    files = sorted(folder.iterdir(), key=lambda file: (is_found(file), file.name))
+    names: dict[bytes, str] = {}
+    for file in files:
+        content = file.read_bytes()
+        names.setdefault(content, _digest(content) if is_found(file) else file.name)
     CORPUS.mkdir(exist_ok=True)
     with zipfile.ZipFile(CORPUS / f"{target}.zip", "w", zipfile.ZIP_DEFLATED) as packed:
-        for content in contents:
-            packed.writestr(zipfile.ZipInfo(hashlib.sha256(content).hexdigest()[:16]), content, zipfile.ZIP_DEFLATED)
-    return len(contents)
+        for content in sorted(names, key=lambda content: (len(content), content)):
+            packed.writestr(zipfile.ZipInfo(names[content]), content, zipfile.ZIP_DEFLATED)
+    return len(names)
+
+
+def is_found(file: Path) -> bool:
+    """Tell whether the search found an input. libFuzzer names it by a digest of 40 digits, the corpus by one of 16."""
+    return re.fullmatch(r"[0-9a-f]{16}|[0-9a-f]{40}", file.name) is not None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def fuzz(target: str, program: str, arguments: list[str]) -> None:
@@ -81,7 +98,7 @@ def main() -> None:
         grown.mkdir(), smallest.mkdir()
         unpack(options.target, grown)
         for file in options.add:
-            (grown / hashlib.sha256(file.read_bytes()).hexdigest()[:16]).write_bytes(file.read_bytes())
+            shutil.copyfile(file, grown / file.name)
         if options.add:
             print(f"{options.target}: {pack(options.target, grown)} inputs")
             return
@@ -98,6 +115,9 @@ def main() -> None:
         merged = run(options.target, Path(name), "-merge=1", *limits, str(smallest), str(grown))
         if merged.returncode:
             sys.exit("The inputs cannot be merged:\n" + "\n".join(merged.stdout.splitlines()[-20:]))
+        for file in grown.iterdir():
+            if not is_found(file):
+                shutil.copyfile(file, smallest / file.name)
         print(f"{options.target}: {pack(options.target, smallest)} inputs")
         sys.exit(done.returncode)
 

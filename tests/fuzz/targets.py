@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from innersight.gate.cases import read_cases
 from innersight.inference.feature_cache import FeatureCache
 from innersight.inference.journal import Journal, journal_of, read_record, record_of
 from innersight.inference.pair_lists import open_list
+from innersight.io.image_sources import ImageSource, at_frame
 from innersight.io.images import read_picture, read_size
 from innersight.metrics.serialization import read_config
 
@@ -40,9 +42,34 @@ def file_of(content: bytes, name: str) -> Iterator[Path]:
 
 
 def image(content: bytes) -> None:
-    """An image of any format is finite and in [0, 1], or an ImageError."""
+    """An image or a mask of any format is finite and in [0, 1], or an ImageError."""
+    _picture(content)
+
+
+def png(content: bytes) -> None:
+    """A PNG whose checksums are made right, so that the search gets beyond them, as `image`."""
+    _picture(_with_checksums(content))
+
+
+def frame(content: bytes) -> None:
+    """The second image of a file is finite and in [0, 1], or an ImageError."""
+    _picture(at_frame(content, 1))
+
+
+def _with_checksums(content: bytes) -> bytes:
+    repaired, position = bytearray(content), 8
+    while position + 12 <= len(repaired):
+        end = position + 8 + int.from_bytes(repaired[position : position + 4], "big")
+        if end + 4 > len(repaired):
+            break
+        repaired[end : end + 4] = zlib.crc32(repaired[position + 4 : end]).to_bytes(4, "big")
+        position = end + 4
+    return bytes(repaired)
+
+
+def _picture(source: ImageSource) -> None:
     try:
-        picture = read_picture(content, max_pixels=PIXELS)
+        picture = read_picture(source, max_pixels=PIXELS)
     except ImageError:
         return
     pixels = picture.on((1.0, 1.0, 1.0))
@@ -56,7 +83,7 @@ def image(content: bytes) -> None:
 def size(content: bytes) -> None:
     """A size that is found is that of the decoded image, apart from its orientation."""
     found = read_size(content)
-    assert found is None or min(found) >= 0
+    assert found is None or min(found) >= 0, found
 
 
 def _rows(content: bytes, name: str) -> None:
@@ -160,7 +187,7 @@ def weights_pth(content: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
-        image, size, table_csv, table_jsonl, table_parquet, config_toml, config_json, cases, bundle, plan, journal,
+        image, png, frame, size, table_csv, table_jsonl, table_parquet, config_toml, config_json, cases, bundle, plan, journal,
         record, cache, weights_safetensors, weights_pth,
     )
 }  # fmt: skip
