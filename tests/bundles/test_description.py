@@ -70,3 +70,6 @@ def test_an_item_is_named_by_its_place(description: dict[str, Any], tmp_path: Pa
     views = [{**description["views"][0], "multiple": "1"}]
     with pytest.raises(ArgumentError, match=r"lacks `views\[0\]\.multiple` \(int\)"):
         read(tmp_path, {**description, "views": views})
+    views = [{name: value for name, value in description["views"][0].items() if name != "input"}]
+    with pytest.raises(ArgumentError, match=r"lacks `views\[0\]\.input` \(str\)"):
+        read(tmp_path, {**description, "views": views})
