@@ -46,10 +46,11 @@ class Decoder:
 
     Example:
         >>> from PIL import Image
+        >>> from innersight import read_image
         >>> path = getfixture("tmp_path") / "large.png"
         >>> Image.new("RGB", (400, 300)).save(path)
         >>> decoder = Decoder(DecodingLimits(pixels=100_000))
-        >>> innersight.read_image(decoder.limit(path))
+        >>> read_image(decoder.limit(path))
         Traceback (most recent call last):
         innersight.errors.ImageError: '...large.png' has 400 x 300 pixels, more than the limit of 100,000. ...
     """
