@@ -24,8 +24,8 @@ from innersight.io.limits import DecodingLimits
 from innersight.io.pictures import Picture
 
 _PROGRAM = (
-    "import json, sys; sys.path[:], limits = json.loads(sys.argv[1]); from innersight.io import decoder_process; \
-decoder_process.main(*limits)"
+    "import json, sys; sys.path[:], limits = json.loads(sys.argv[1]); "
+    "from innersight.io import decoder_process; decoder_process.main(*limits)"
 )
 """What a process runs. It gets the folders of modules of this process: `python -m` adds the current folder to them."""
 
