@@ -78,7 +78,7 @@ def test_a_pipe_whose_writer_leaves_at_once_is_an_empty_file(fifo: Path) -> None
 
 
 def test_a_pipe_has_a_largest_size(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_sources, "_MOST_BYTES", 60)
+    monkeypatch.setattr(image_sources, "MOST_BYTES", 60)
     with pytest.raises(ImageError, match="gives more than 60 bytes"):
         read_image(written)
 
