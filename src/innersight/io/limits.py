@@ -41,7 +41,7 @@ class DecodingLimits:
     memory: int | None = MEMORY
 
     def __post_init__(self) -> None:
-        check_pixels(self.pixels)
+        check_pixels("pixels", self.pixels)
         if isinstance(self.seconds, bool) or not isinstance(self.seconds, (int, float)) or not 0 < self.seconds < 1e6:
             raise ArgumentError(
                 f"Argument `seconds` must be a number above 0 and below 1,000,000, but got {self.seconds!r}. The "
@@ -62,15 +62,19 @@ class DecodingLimits:
         return {"pixels": self.pixels, "seconds": self.seconds, "memory": self.memory}
 
 
-def check_pixels(pixels: object) -> None:
+def check_pixels(argument: str, pixels: object) -> None:
     """Check a limit of the number of pixels.
+
+    Args:
+        argument: The name of the argument, for the message.
+        pixels: The limit.
 
     Raises:
         ArgumentError: If it is not an integer from 1.
     """
     if not _is_whole(pixels) or pixels < 1:  # type: ignore[operator]
         raise ArgumentError(
-            f"Argument `max_pixels` must be an integer from 1, but got {pixels!r}. The default is {PIXELS}."
+            f"Argument `{argument}` must be an integer from 1, but got {pixels!r}. The default is {PIXELS}."
         )
 
 
