@@ -87,9 +87,9 @@ def test_a_killed_run_resumes_to_the_file_of_an_uninterrupted_one(run: Run, list
     assert (listed / "scores.csv").read_text() == (listed / "whole.csv").read_text()
 
 
-def test_two_metrics_two_columns_and_json_lines(run: Run, listed: Path) -> None:
+def test_two_metrics_two_columns_and_json_lines(run_here: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:3]) + "\n")
-    result = run("batch", "short.csv", "--out", "s.jsonl", "--metric", "lite", "--metric", "paper", "--backbone",
+    result = run_here("batch", "short.csv", "--out", "s.jsonl", "--metric", "lite", "--metric", "paper", "--backbone",
                  "efficientnet-lite0", "--per-layer", "--memory-limit", "300MB", "--runtime", "torch")  # fmt: skip
     assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in (listed / "s.jsonl").read_text().splitlines()]
@@ -100,10 +100,10 @@ def test_two_metrics_two_columns_and_json_lines(run: Run, listed: Path) -> None:
     assert len(rows[0]["per_layer_lite"]) == 6
 
 
-def test_metrics_of_other_libraries_are_scored_beside_presets_fault_49(run: Run, listed: Path) -> None:
+def test_metrics_of_other_libraries_are_scored_beside_presets_fault_49(run_here: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:4]) + "\n")
     metrics = ("--metric", "psnr", "--metric", "lite")
-    result = run("batch", "short.csv", "--out", "s.csv", *metrics, "--runtime", "torch")
+    result = run_here("batch", "short.csv", "--out", "s.csv", *metrics, "--runtime", "torch")
     assert result.returncode == 0, result.stderr
     assert re.fullmatch(r"3 rows, 0 with an error: s\.csv \(piq [\d.]+, torch\)\n", result.stdout)
     rows = rows_of(listed / "s.csv")
@@ -117,13 +117,13 @@ def test_metrics_of_other_libraries_are_scored_beside_presets_fault_49(run: Run,
 
 
 def test_a_bundle_and_a_metric_of_torch_run_together_and_identical_files_score_exactly_0(
-    run: Run, listed: Path
+    run_here: Run, listed: Path
 ) -> None:
     (listed / "copy.png").write_bytes((listed / "ref.png").read_bytes())
     rows = [*(listed / "list.csv").read_text().splitlines()[:4], "ref.png,ref.png,none", "ref.png,copy.png,none"]
     (listed / "short.csv").write_text("\n".join(rows) + "\n")
     metrics = ("--metric", "lite", "--metric", "lite:layers=0")
-    result = run("batch", "short.csv", "--out", "s.csv", *metrics, "--workers", 2)
+    result = run_here("batch", "short.csv", "--out", "s.csv", *metrics, "--workers", 2)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("5 rows, 0 with an error: s.csv (onnxruntime ")
     found = rows_of(listed / "s.csv")
@@ -135,11 +135,11 @@ def test_a_bundle_and_a_metric_of_torch_run_together_and_identical_files_score_e
     assert "onnxruntime" in record["lite"]["runtime"]
 
 
-def test_best_gives_the_scores_of_the_metric_itself(run: Run, listed: Path, small_dino: Path) -> None:
+def test_best_gives_the_scores_of_the_metric_itself(run_here: Run, listed: Path, small_dino: Path) -> None:
     """Two views through the command line, with stand-in weights."""
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:3]) + "\n")
     options = ("--metric", "best", "--weights", small_dino, "--runtime", "torch", "--per-layer")
-    result = run("batch", "short.csv", "--out", "s.jsonl", *options)
+    result = run_here("batch", "short.csv", "--out", "s.jsonl", *options)
     assert result.returncode == 0, result.stderr
     best = innersight.create_metric("best", weights=small_dino)
     for line in (listed / "s.jsonl").read_text().splitlines():
@@ -150,31 +150,31 @@ def test_best_gives_the_scores_of_the_metric_itself(run: Run, listed: Path, smal
 
 
 def test_pairs_that_fail_are_counted_with_status_1_also_when_the_finished_run_is_resumed(
-    run: Run, listed: Path
+    run_here: Run, listed: Path
 ) -> None:
     (listed / "some.csv").write_text("reference,distorted\nref.png,0.jpg\nref.png,missing.jpg\n")
     command = ("batch", "some.csv", "--out", "s.csv", "--runtime", "torch")
     failed = "innersight: 1 of 2 pairs could not be scored; the column error of s.csv says why\n"
-    result = run(*command)
+    result = run_here(*command)
     assert (result.returncode, result.stderr) == (1, failed)
     assert result.stdout == "2 rows, 1 with an error: s.csv (torch)\n"
     assert "No such file" in rows_of(listed / "s.csv")[1]["error"]
     kept = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in listed.glob("s.csv*")}
     assert {path.name for path in kept} == {"s.csv", "s.csv.run.json"}
-    result = run(*command, "--resume")
+    result = run_here(*command, "--resume")
     assert (result.returncode, result.stderr) == (1, failed)
     assert result.stdout == "2 rows (2 of them from an earlier run), 1 with an error: s.csv (torch)\n"
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in listed.glob("s.csv*")} == kept
-    result = run("batch", "some.csv", "--out", "t.csv", "--fail-fast", "--runtime", "torch")
+    result = run_here("batch", "some.csv", "--out", "t.csv", "--fail-fast", "--runtime", "torch")
     assert result.returncode == 2
     assert "Row 2: No such file" in result.stderr
 
 
-def test_runtimes_give_the_same_scores_and_the_last_line_names_the_runtime(run: Run, listed: Path) -> None:
+def test_runtimes_give_the_same_scores_and_the_last_line_names_the_runtime(run_here: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:5]) + "\n")
     scores = {}
     for runtime in ("torch", "onnx"):
-        result = run("batch", "short.csv", "--out", f"{runtime}.csv", "--runtime", runtime, "--workers", "2")
+        result = run_here("batch", "short.csv", "--out", f"{runtime}.csv", "--runtime", runtime, "--workers", "2")
         assert result.returncode == 0, result.stderr
         assert re.fullmatch(rf"4 rows, 0 with an error: {runtime}\.csv \({runtime}[a-z]*( [\d.]+)?\)\n", result.stdout)
         scores[runtime] = [float(row["score"]) for row in rows_of(listed / f"{runtime}.csv")]
@@ -182,7 +182,7 @@ def test_runtimes_give_the_same_scores_and_the_last_line_names_the_runtime(run: 
     assert scores["onnx"] != scores["torch"]  # two runtimes ran
 
 
-def test_runs_with_a_cache_are_equal_and_parquet_columns_keep_their_types(run: Run, listed: Path) -> None:
+def test_runs_with_a_cache_are_equal_and_parquet_columns_keep_their_types(run_here: Run, listed: Path) -> None:
     columns = {
         "reference": pyarrow.array(["ref.png"] * 3),
         "distorted": pyarrow.array(["0.jpg", "9.jpg", "ref.png"]),
@@ -193,7 +193,7 @@ def test_runs_with_a_cache_are_equal_and_parquet_columns_keep_their_types(run: R
     metrics = ("--metric", "lite", "--metric", "paper:distance=cos:layers=last-2", "--backbone", "efficientnet-lite0")
     command = ("batch", "list.parquet", *metrics, "--cache", "cache", "--runtime", "torch", "--quiet")
     for out in ("first.parquet", "second.parquet"):
-        result = run(*command, "--out", out)
+        result = run_here(*command, "--out", out)
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert len(list((listed / "cache").iterdir())) == 3 * 2  # images, extractor ids
     assert (listed / "first.parquet").read_bytes() == (listed / "second.parquet").read_bytes()
@@ -213,12 +213,12 @@ def test_runs_with_a_cache_are_equal_and_parquet_columns_keep_their_types(run: R
         assert rows[0][name] > rows[1][name] > rows[2][name] == 0
 
 
-def test_folders_are_paired_by_name(run: Run, listed: Path) -> None:
+def test_folders_are_paired_by_name(run_here: Run, listed: Path) -> None:
     for folder in ("a", "b"):
         (listed / folder).mkdir()
     Image.open(listed / "ref.png").save(listed / "a" / "cup.png")
     Image.open(listed / "3.jpg").save(listed / "b" / "cup.bmp")
-    result = run("batch", "--reference-dir", "a", "--distorted-dir", "b", "--out", "s.csv", "--runtime", "torch")
+    result = run_here("batch", "--reference-dir", "a", "--distorted-dir", "b", "--out", "s.csv", "--runtime", "torch")
     assert result.returncode == 0, result.stderr
     assert rows_of(listed / "s.csv")[0]["distorted"] == "b/cup.bmp"
 

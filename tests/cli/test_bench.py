@@ -42,10 +42,10 @@ def test_a_set_gives_scores_tables_and_a_page(run: Run, tid2013: Path, tmp_path:
     assert run(*arguments, "--out", "out", "--resume", "--quiet").returncode == 0
 
 
-def test_a_row_that_fails_is_reported_with_status_1(run: Run, files: Path) -> None:
+def test_a_row_that_fails_is_reported_with_status_1(run_here: Run, files: Path) -> None:
     rows = "".join(f"ref.png,dis.jpg,{opinion}\n" for opinion in (1, 2, 3))
     (files / "list.csv").write_text(f"reference,distorted,opinion\n{rows}ref.png,other.png,4\n")
-    done = run("bench", "list.csv", "--metric", "psnr", "--out", "out", "--opinion-direction", "higher-is-better")
+    done = run_here("bench", "list.csv", "--metric", "psnr", "--out", "out", "--opinion-direction", "higher-is-better")
     assert done.returncode == 1
     assert "1 rows could not be scored; the column error of out/scores*.csv says why" in done.stderr
     assert "all scores are equal" in done.stdout

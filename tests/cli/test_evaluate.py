@@ -22,8 +22,8 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def test_json_contains_all_statistics_by_group(run: Run, table: Path) -> None:
-    done = run("evaluate", table, *COLUMNS, "--reference", "ref", "--kind", "kind", "--json")
+def test_json_contains_all_statistics_by_group(run_here: Run, table: Path) -> None:
+    done = run_here("evaluate", table, *COLUMNS, "--reference", "ref", "--kind", "kind", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     # By hand: 2 of 28 pairs are discordant; SRCC = 1 - 6 * 4 / (8 * 63).
@@ -36,35 +36,35 @@ def test_json_contains_all_statistics_by_group(run: Run, table: Path) -> None:
     assert "2 references: intervals are rough" in done.stderr
 
 
-def test_the_table_shows_rows_and_intervals(run: Run, table: Path) -> None:
-    done = run("evaluate", table, *COLUMNS)
+def test_the_table_shows_rows_and_intervals(run_here: Run, table: Path) -> None:
+    done = run_here("evaluate", table, *COLUMNS)
     assert "8 rows; positive = agreement, 95 % intervals" in done.stdout
     assert "srcc" in done.stdout
     assert "0.9524" in done.stdout
     assert "intervals are over rows, because references are not given" in done.stderr
 
 
-def test_the_directions_determine_the_sign(run: Run, table: Path) -> None:
+def test_the_directions_determine_the_sign(run_here: Run, table: Path) -> None:
     turned = (*COLUMNS[:-1], "lower-is-better", "--resamples", "0", "--json")
-    found = json.loads(run("evaluate", table, *turned).stdout)
+    found = json.loads(run_here("evaluate", table, *turned).stdout)
     assert found["overall"]["srcc"]["value"] == pytest.approx(-(1 - 24 / 504))
-    both = json.loads(run("evaluate", table, *turned, "--score-direction", "higher-is-better").stdout)
+    both = json.loads(run_here("evaluate", table, *turned, "--score-direction", "higher-is-better").stdout)
     assert both["overall"]["srcc"]["value"] == pytest.approx(1 - 24 / 504)
 
 
-def test_missing_scores_are_counted_on_stderr(run: Run, tmp_path: Path) -> None:
+def test_missing_scores_are_counted_on_stderr(run_here: Run, tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text(TABLE.replace("i3,4,", "i3,,").replace("i5,6,", "i5,nan,"))
-    done = run("evaluate", path, *COLUMNS, "--json")
+    done = run_here("evaluate", path, *COLUMNS, "--json")
     assert json.loads(done.stdout)["left_out"] == {"no score": 2}
     assert "2 of 8 rows left out: no score" in done.stderr
 
 
-def test_standard_deviations_give_outlier_ratio_and_pair_analysis(run: Run, tmp_path: Path) -> None:
+def test_standard_deviations_give_outlier_ratio_and_pair_analysis(run_here: Run, tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("dist,other,mos,std\n" + "".join(f"{d},{9 - d},{m},1\n" for d, m in ROWS))
     options = ("--opinion-std", "std", "--versus", "other")
-    found = json.loads(run("evaluate", path, *COLUMNS, *options, "--json").stdout)["with_std"]
+    found = json.loads(run_here("evaluate", path, *COLUMNS, *options, "--json").stdout)["with_std"]
     # By hand, from opinions 9 8 6 7 5 4 2 3: 15 of 28 pairs differ by more than
     # 1.96 * sqrt(2) = 2.77, all in the order of the scores.
     assert (found["pairs_different"], found["pairs_similar"]) == (15, 13)
@@ -74,14 +74,14 @@ def test_standard_deviations_give_outlier_ratio_and_pair_analysis(run: Run, tmp_
     assert first["outlier_ratio"] == 0.0
     (p_values,) = found["p_values"]
     assert (p_values["first"], p_values["second"], p_values["auc_different_similar"]) == ("dist", "other", 1.0)
-    voted = json.loads(run("evaluate", path, *COLUMNS, *options, "--votes", "4", "--json").stdout)["with_std"]
+    voted = json.loads(run_here("evaluate", path, *COLUMNS, *options, "--votes", "4", "--json").stdout)["with_std"]
     assert (voted["pairs_different"], voted["pairs_similar"]) == (21, 7)  # different by 2 or more
-    shown = run("evaluate", path, *COLUMNS, *options).stdout
+    shown = run_here("evaluate", path, *COLUMNS, *options).stdout
     assert "15 different and 13 similar pairs" in shown
     assert "auc_different_similar" in shown
-    refused = run("evaluate", path, *COLUMNS, "--votes", "4")
+    refused = run_here("evaluate", path, *COLUMNS, "--votes", "4")
     assert "Options `--votes` and `--versus` need `--opinion-std`" in refused.stderr
-    refused = run("evaluate", path, *COLUMNS, "--opinion-std", "std", "--versus", "dist")
+    refused = run_here("evaluate", path, *COLUMNS, "--opinion-std", "std", "--versus", "dist")
     assert "Option `--versus` must name another column than `--score`, but got 'dist' for both." in refused.stderr
 
 
@@ -93,8 +93,8 @@ def test_standard_deviations_give_outlier_ratio_and_pair_analysis(run: Run, tmp_
         (("--opinion-direction", "up"), "`--opinion-direction` must be one of (higher-is-better, lower-is-better)"),
     ],
 )
-def test_errors_are_one_line(run: Run, table: Path, arguments: tuple[str, ...], message: str) -> None:
-    done = run("evaluate", table, *COLUMNS, *arguments)
+def test_errors_are_one_line(run_here: Run, table: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = run_here("evaluate", table, *COLUMNS, *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -109,9 +109,11 @@ def test_torch_is_not_imported(run: Run, table: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cell", ["\u0663", "1_0", "\uff14"])
-def test_numbers_in_other_scripts_or_with_underscores_are_refused_fault_32(run: Run, tmp_path: Path, cell: str) -> None:
+def test_numbers_in_other_scripts_or_with_underscores_are_refused_fault_32(
+    run_here: Run, tmp_path: Path, cell: str
+) -> None:
     path = tmp_path / "scores.csv"
     path.write_text(TABLE.replace("i3,4,", f"i3,{cell},"), encoding="utf-8")
-    done = run("evaluate", path, *COLUMNS, "--resamples", "0")
+    done = run_here("evaluate", path, *COLUMNS, "--resamples", "0")
     assert done.returncode == 2
     assert "line 5: 'dist' must be a number, but got " in done.stderr

@@ -30,7 +30,7 @@ def test_a_project_whose_images_are_right_passes(run: Run, project: Path) -> Non
     assert (result.returncode, result.stdout, result.stderr) == (0, "3 cases: 3 passed, 0 failed\n", "")
 
 
-def test_a_project_with_a_broken_case_fails_with_reports_and_a_heat_map(run: Run, project: Path) -> None:
+def test_a_project_with_a_broken_case_fails_with_reports_and_a_heat_map(run_here: Run, project: Path) -> None:
     changed = np.array(Image.open(project / "new" / "login.png"))
     changed[100:150, 100:200] = (255, 0, 0)
     Image.fromarray(changed).save(project / "new" / "login.png")
@@ -38,7 +38,7 @@ def test_a_project_with_a_broken_case_fails_with_reports_and_a_heat_map(run: Run
         'reference-dir = "golden"\ndistorted-dir = "new"\nmax = 5\n[[case]]\nname = "home"\nmax = 1\n'
     )
     reports = ("--summary", "gate.json", "--junit", "gate.xml", "--artifacts", "failures")
-    result = run("gate", "cases.toml", *reports)
+    result = run_here("gate", "cases.toml", *reports)
     assert (result.returncode, result.stderr) == (3, "")
     first, last = result.stdout.splitlines()
     assert first.startswith("FAIL login: The score ")
@@ -52,16 +52,16 @@ def test_a_project_with_a_broken_case_fails_with_reports_and_a_heat_map(run: Run
     assert [path.name for path in (project / "failures").iterdir()] == ["login"]
     heatmap = np.asarray(Image.open(project / "failures" / "login" / "map.png").convert("L"), dtype=float)
     assert heatmap[110:140, 110:190].mean() > 2 * heatmap[200:].mean()
-    assert run("gate", "cases.toml", "--ignore", "100,100,100,50").returncode == 0
+    assert run_here("gate", "cases.toml", "--ignore", "100,100,100,50").returncode == 0
 
 
-def test_one_pair(run: Run, project: Path) -> None:
+def test_one_pair(run_here: Run, project: Path) -> None:
     Image.open(project / "golden" / "home.png").save(project / "home.jpg", quality=40)
-    assert run("gate", "golden/home.png", "home.jpg", "--max", "8").returncode == 0
-    assert run("gate", "golden/home.png", "home.jpg", "--jpeg-equivalent", "20").returncode == 0
-    assert run("gate", "golden/home.png", "home.jpg", "--jpeg-equivalent", "90").returncode == 3
-    assert run("gate", "golden/home.png", "home.jpg", "--metric", "psnr", "--min", "20").returncode == 0
-    missing = run("gate", "golden/home.png", "none.png", "--max", "7")
+    assert run_here("gate", "golden/home.png", "home.jpg", "--max", "8").returncode == 0
+    assert run_here("gate", "golden/home.png", "home.jpg", "--jpeg-equivalent", "20").returncode == 0
+    assert run_here("gate", "golden/home.png", "home.jpg", "--jpeg-equivalent", "90").returncode == 3
+    assert run_here("gate", "golden/home.png", "home.jpg", "--metric", "psnr", "--min", "20").returncode == 0
+    missing = run_here("gate", "golden/home.png", "none.png", "--max", "7")
     assert missing.returncode == 3
     assert "FAIL none.png: No such file: 'none.png'." in missing.stdout
 
@@ -87,18 +87,18 @@ def test_one_pair(run: Run, project: Path) -> None:
     ],
 )
 def test_a_gate_that_cannot_run_is_one_line_and_status_2(
-    run: Run, project: Path, arguments: tuple[str, ...], message: str
+    run_here: Run, project: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    result = run("gate", *arguments)
+    result = run_here("gate", *arguments)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert message in result.stderr
 
 
-def test_a_calibration_is_printed_as_cases(run: Run, project: Path) -> None:
+def test_a_calibration_is_printed_as_cases(run_here: Run, project: Path) -> None:
     (project / "runs").mkdir()
     for name in ("golden", "new"):
         (project / name).rename(project / "runs" / name)
-    result = run("gate", "--calibrate", "runs")
+    result = run_here("gate", "--calibrate", "runs")
     assert result.returncode == 0
     assert 'reference-dir = "runs/golden"\ndistorted-dir = "new"\nmax = 0.0\n' in result.stdout
     assert result.stdout.count("name = ") == 3
@@ -114,12 +114,12 @@ def test_identical_images_load_no_runtime(project: Path) -> None:
     assert (done.stdout, done.stderr) == ("3 cases: 3 passed, 0 failed\n", "[]\n")
 
 
-def test_batch_writes_the_same_summary(run: Run, project: Path) -> None:
+def test_batch_writes_the_same_summary(run_here: Run, project: Path) -> None:
     Image.open(project / "golden" / "home.png").save(project / "new" / "home.png.tmp.jpg", quality=40)
     (project / "new" / "home.png.tmp.jpg").replace(project / "new" / "home.png")
     folders = ("--reference-dir", "golden", "--distorted-dir", "new")
-    run("gate", *folders, "--max", "9", "--summary", "gate.json")
-    result = run("batch", *folders, "--out", "out.csv", "--summary", "batch.json", "--quiet")
+    run_here("gate", *folders, "--max", "9", "--summary", "gate.json")
+    result = run_here("batch", *folders, "--out", "out.csv", "--summary", "batch.json", "--quiet")
     assert result.returncode == 0, result.stderr
     gate, batch = (json.loads((project / f"{name}.json").read_text()) for name in ("gate", "batch"))
     for key in ("n", "errors", "mean", "median", "p5", "p95", "min", "max"):

@@ -39,8 +39,8 @@ def test_the_score_is_printed_with_its_direction_and_the_citation(run: Run, file
     assert citation == innersight.Scorer("lite").citation
 
 
-def test_json_is_one_object_with_the_whole_configuration(run: Run, files: Path) -> None:
-    result = run("score", "ref.png", "dis.jpg", "--json", "--per-layer", "--map", "map.png")
+def test_json_is_one_object_with_the_whole_configuration(run_here: Run, files: Path) -> None:
+    result = run_here("score", "ref.png", "dis.jpg", "--json", "--per-layer", "--map", "map.png")
     assert result.returncode == 0
     record = json.loads(result.stdout)
     pair = {"reference", "distorted", "frame", "region", "transparent", "background"}
@@ -173,7 +173,7 @@ def test_a_full_standard_output_is_one_line_fault_39(files: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_the_command_line_gives_the_scores_of_the_paper(run: Run, tmp_path: Path) -> None:
+def test_the_command_line_gives_the_scores_of_the_paper(run_here: Run, tmp_path: Path) -> None:
     """Two of the golden scores (see tests/metrics/test_goldens.py), from image files and a file of weights."""
     goldens = json.loads((Path(__file__).parent.parent / "fixtures" / "paper_scores.json").read_text())["scores"]
     for name, image in zip(("ref.png", "dis.png"), image_pair(288, 288, 1), strict=True):
@@ -183,7 +183,7 @@ def test_the_command_line_gives_the_scores_of_the_paper(run: Run, tmp_path: Path
         ("resnet50_clip.openai", "cos", "cos_width"),
     ):
         weights = write_weights(timm_name, tmp_path)
-        result = run(
+        result = run_here(
             "score", "ref.png", "dis.png", "--metric", "paper", "--backbone", timm_name, "--weights", weights,
             "--distance", distance, "--json",
         )  # fmt: skip
@@ -268,19 +268,19 @@ def test_without_network_the_error_names_the_model_and_two_ways_out(run: Run, fi
 
 
 class TestRegion:
-    def test_an_ignored_rectangle_is_not_scored(self, run: Run, files: Path) -> None:
+    def test_an_ignored_rectangle_is_not_scored(self, run_here: Run, files: Path) -> None:
         changed = np.array(Image.open(files / "ref.png"))
         changed[10:40, 20:120] = 255
         Image.fromarray(changed).save(files / "changed.png")
-        assert run("score", "ref.png", "changed.png", "--ignore", "20,10,100,30").stdout.startswith("0.000000")
-        assert not run("score", "ref.png", "changed.png", "--ignore", "20,10,100,29").stdout.startswith("0.000000")
+        assert run_here("score", "ref.png", "changed.png", "--ignore", "20,10,100,30").stdout.startswith("0.000000")
+        assert not run_here("score", "ref.png", "changed.png", "--ignore", "20,10,100,29").stdout.startswith("0.000000")
 
-    def test_mask_rectangles_and_border_are_in_the_record_and_in_the_score(self, run: Run, files: Path) -> None:
+    def test_mask_rectangles_and_border_are_in_the_record_and_in_the_score(self, run_here: Run, files: Path) -> None:
         mask = np.zeros((300, 451), np.uint8)
         mask[50:250] = 255
         Image.fromarray(mask).save(files / "mask.png")
         region = ("--mask", "mask.png", "--ignore", "0,60,20,30", "--ignore", "5,6,7,80", "--crop-border", "3")
-        record = json.loads(run("score", "ref.png", "dis.jpg", "--json", *region).stdout)
+        record = json.loads(run_here("score", "ref.png", "dis.jpg", "--json", *region).stdout)
         assert record["region"] == {
             "mask": "mask.png",
             "ignore": [[0, 60, 20, 30], [5, 6, 7, 80]],
@@ -304,48 +304,48 @@ class TestRegion:
         ],
     )
     def test_bad_regions_are_one_clear_line_and_status_2(
-        self, run: Run, files: Path, arguments: tuple[str, ...], message: str
+        self, run_here: Run, files: Path, arguments: tuple[str, ...], message: str
     ) -> None:
         Image.new("L", (200, 200), 255).save(files / "other.png")
-        result = run("score", "ref.png", "dis.jpg", *arguments)
+        result = run_here("score", "ref.png", "dis.jpg", *arguments)
         assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
         assert message in result.stderr
 
 
 class TestTransparent:
-    def test_a_note_says_which_background_counts_fault_2(self, run: Run, files: Path) -> None:
+    def test_a_note_says_which_background_counts_fault_2(self, run_here: Run, files: Path) -> None:
         white = Image.new("RGBA", (128, 96), (255, 255, 255, 0))
         white.save(files / "none.png")
         white.paste((255, 255, 255, 255), (30, 30, 90, 60))
         white.save(files / "box.png")
-        plain = run("score", "none.png", "box.png", "--json")
+        plain = run_here("score", "none.png", "box.png", "--json")
         assert "images have transparent pixels" in plain.stderr
         assert "on white and on black, here on black" in plain.stderr
         record = json.loads(plain.stdout)
         assert record["score"] > 5
         assert (record["transparent"], record["background"]) == (["reference", "distorted"], [0.0, 0.0, 0.0])
         for color in ("white", "#ffffff", "#FFF"):
-            chosen = run("score", "none.png", "box.png", "--background", color)
+            chosen = run_here("score", "none.png", "box.png", "--background", color)
             assert chosen.stdout.startswith("0.000000")
             assert "They are scored on white." in chosen.stderr
         for color in ("none", "#ff", "#ffffff80", "1,1,1"):
-            refused = run("score", "none.png", "box.png", "--background", color)
+            refused = run_here("score", "none.png", "box.png", "--background", color)
             assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
             assert f"--background takes a colour such as white or #808080, but got {color!r}" in refused.stderr
 
-    def test_opaque_images_have_no_note_fault_2(self, run: Run, files: Path) -> None:
-        result = run("score", "ref.png", "dis.jpg", "--json")
+    def test_opaque_images_have_no_note_fault_2(self, run_here: Run, files: Path) -> None:
+        result = run_here("score", "ref.png", "dis.jpg", "--json")
         assert result.stderr == ""
         assert json.loads(result.stdout)["background"] is None
 
 
-def test_explain_says_what_the_score_means(run: Run, files: Path) -> None:
-    text = run("score", "ref.png", "dis.jpg", "--explain").stdout.splitlines()[1]
-    record = json.loads(run("score", "ref.png", "dis.jpg", "--explain", "--json").stdout)
+def test_explain_says_what_the_score_means(run_here: Run, files: Path) -> None:
+    text = run_here("score", "ref.png", "dis.jpg", "--explain").stdout.splitlines()[1]
+    record = json.loads(run_here("score", "ref.png", "dis.jpg", "--explain", "--json").stdout)
     assert record["explanation"] == text
     quality, sigma = record["jpeg_equivalent"], record["blur_equivalent"]
     assert text == (
         f"As different from the reference as its own JPEG at quality {quality}, or as a Gaussian blur of sigma {sigma:g} "
         "pixels."
     )
-    assert json.loads(run("score", "ref.png", "ref.png", "--explain", "--json").stdout)["jpeg_equivalent"] is None
+    assert json.loads(run_here("score", "ref.png", "ref.png", "--explain", "--json").stdout)["jpeg_equivalent"] is None

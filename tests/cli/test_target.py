@@ -65,17 +65,17 @@ def test_a_real_encoder_gives_the_score_in_at_most_eight_encodes(
         assert any((one["score"] - float(score)) * (found["score"] - float(score)) <= 0 for one in others)
 
 
-def test_the_text_says_setting_score_and_bytes(run: Run, photograph: Path) -> None:
-    result = run("target", "6", "ref.png", "--", *BY_PILLOW)
+def test_the_text_says_setting_score_and_bytes(run_here: Run, photograph: Path) -> None:
+    result = run_here("target", "6", "ref.png", "--", *BY_PILLOW)
     assert result.returncode == 0
     assert result.stdout.startswith("q ")
     assert "bytes" in result.stdout
     assert "within tolerance)" in result.stdout
-    outside = run("target", "0.1", "ref.png", "--", *BY_PILLOW)
+    outside = run_here("target", "0.1", "ref.png", "--", *BY_PILLOW)
     assert outside.returncode == 3
     assert outside.stdout.startswith("q 100 ")
     assert "settings from 1 to 100 do not reach the score 0.1; the nearest encode is shown" in outside.stderr
-    stopped = run("target", "6", "ref.png", "--max-encodes", "1", "--tolerance", "0", "--", *BY_PILLOW)
+    stopped = run_here("target", "6", "ref.png", "--max-encodes", "1", "--tolerance", "0", "--", *BY_PILLOW)
     assert (stopped.returncode, "1 encodes did not find" in stopped.stderr) == (3, True)
 
 
@@ -101,10 +101,10 @@ TEXT = (sys.executable, "-c", "import sys; open(sys.argv[1], 'w').write('x')", "
     ],
 )
 def test_what_fails_is_one_line_and_status_2(
-    run: Run, photograph: Path, arguments: tuple[str, ...], message: str
+    run_here: Run, photograph: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     before = set(photograph.parent.iterdir())
-    result = run("target", "6", "ref.png", *arguments)
+    result = run_here("target", "6", "ref.png", *arguments)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.stderr
     assert message in result.stderr
     assert set(photograph.parent.iterdir()) == before

@@ -25,7 +25,7 @@ def test_a_part_of_a_data_set_is_scored_but_not_compared(run: Run, tmp_path: Pat
     assert (check["claim"], check["pairs"], check["srcc_published"]) == ("psnr", 24, 0.687)
 
 
-def test_a_missing_data_set_is_one_line_that_names_the_options(run: Run) -> None:
-    done = run("verify-paper", "--out", "out")
+def test_a_missing_data_set_is_one_line_that_names_the_options(run_here: Run) -> None:
+    done = run_here("verify-paper", "--out", "out")
     assert done.returncode == 2
     assert "Pass at least one data set: --live DIR, --tid2013 DIR or --pipal DIR." in done.stderr

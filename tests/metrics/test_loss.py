@@ -158,7 +158,13 @@ class TestPixels:
     def test_a_metric_with_windows_or_without_views(self) -> None:
         windows = as_loss("lite", changes={"views.main.input": "window=288,stride=200"})
         assert windows.pixel_weight == pytest.approx(as_loss("lite").pixel_weight, rel=0.2)
-        assert MetricLoss(innersight.create_metric("gmsd")).pixel_weight > 0
+        assert as_loss("gmsd").pixel_weight == MetricLoss(innersight.create_metric("gmsd")).pixel_weight > 0
+
+    def test_a_metric_of_another_library_has_its_own_scale_only(self) -> None:
+        with pytest.raises(
+            ArgumentError, match="'gmsd' has no configuration, so nothing can be changed in it, but got scale"
+        ):
+            as_loss("gmsd", scale="log")
 
     def test_the_weight_does_not_depend_on_the_precision(self) -> None:
         assert as_loss("lite", precision="fp64").pixel_weight == as_loss("lite").pixel_weight

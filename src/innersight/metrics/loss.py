@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 from innersight.errors import ArgumentError
 from innersight.metrics.base import FullReferenceMetric
 from innersight.metrics.config import MetricConfig
-from innersight.metrics.factory import Overrides, create_metric
+from innersight.metrics.factory import Overrides, create_metric, resolve
 from innersight.metrics.feature_metric import FeatureMetric
 from innersight.metrics.values import check_number
 
@@ -191,7 +191,7 @@ def as_loss(
         pixels: Share of the squared error in the loss of white noise of PSNR 30 dB, from 0 (the score alone) to 0.99.
             One image is scored for it here. A higher share gives a higher PSNR, and counts more of what people do not
             see. Default: 0.2.
-        scale: `linear` (default) or `log`.
+        scale: `linear` (default) or `log`. A metric of another library, such as `gmsd`, has its own only.
         weights: As for `create_metric`.
         device: The device of the images. Default: `cpu`.
         precision: As for `create_metric`. Default: `fp32`.
@@ -219,6 +219,8 @@ def as_loss(
     if isinstance(metric, FullReferenceMetric):
         made = metric
     else:
+        # A metric of another library has no scale to choose. Another one than the default is refused with the changes.
+        scaled = {"scale": scale} if scale != "linear" or resolve(metric) is not None else {}
         made = create_metric(
             metric,
             weights=weights,
@@ -226,7 +228,7 @@ def as_loss(
             precision=precision,
             runtime=runtime,
             validate=False,  # the check waits for the device, and values are clamped
-            changes={"scale": scale, **(changes or {})},
+            changes={**scaled, **(changes or {})},
             **overrides,
         )
     return MetricLoss(made, reduction=reduction, jitter=jitter, pixels=pixels)
