@@ -121,7 +121,7 @@ def gate(
     """
     from innersight.gate import Limits, run_gate
     from innersight.inference.scorer import Scorer
-    from innersight.inference.summary import check_summary, write_summary, write_text
+    from innersight.inference.summary import check_summary, write_file, write_summary
     from innersight.report.page import check_report
 
     shown_on = options.parse_background(background)
@@ -162,7 +162,7 @@ def gate(
     if junit is not None:
         from innersight.gate.junit import junit_xml
 
-        write_text(junit, junit_xml(found))
+        write_file(junit, junit_xml(found).encode())
     if report is not None:
         from innersight.cli.report import write
         from innersight.gate.page import report_of

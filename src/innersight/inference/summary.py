@@ -103,15 +103,15 @@ def check_summary(path: Path) -> None:
         raise ArgumentError(f"The file '{path}' cannot be written: it {problem}. Name a file in an existing folder.")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is complete or not there.
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that it is complete or not there, also if several processes write it.
 
     Raises:
         ArgumentError: If it cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -124,7 +124,8 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     Raises:
         ArgumentError: If it cannot be written.
     """
-    write_text(path, json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_file(path, text.encode())
 
 
 def _as_dict(pair: ScoredPair, metric: str) -> dict[str, Any]:

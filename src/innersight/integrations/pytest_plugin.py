@@ -5,9 +5,7 @@ pytest loads it by itself where the package is installed. docs/pytest.md shows i
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +84,7 @@ class SimilarityCheck:
         """
         from innersight.errors import ArgumentError
         from innersight.inference.pair_task import PairScore
+        from innersight.inference.summary import write_file
         from innersight.io.images import read_picture
         from innersight.io.png_writer import png_of
 
@@ -104,7 +103,8 @@ class SimilarityCheck:
         expected = self.folder / f"{name}.png"
         if self.test.config.getoption("--innersight-update"):
             if not (expected.is_file() and _same(expected.read_bytes(), png)):
-                _write(expected, png)
+                expected.parent.mkdir(parents=True, exist_ok=True)
+                write_file(expected, png)
             return
         if not expected.is_file():
             kept = self._keep(name, {"result.png": png})
@@ -196,19 +196,3 @@ def _heatmap(scorer: Scorer, expected: bytes, result: bytes, region: dict[str, A
     if found is not None:
         draw_heatmap(found, read_image(result)).save(file, "PNG")
     return file.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete at any time: several processes can accept images at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-    made = Path(file.name)
-    made.chmod(0o666 & ~_umask())  # a temporary file can be read by its owner only
-    made.replace(path)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

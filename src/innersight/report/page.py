@@ -14,7 +14,7 @@ from string import Template
 from typing import Any
 
 from innersight.inference.scorer import Scorer
-from innersight.inference.summary import write_text
+from innersight.inference.summary import write_file
 from innersight.report.content import Report
 from innersight.report.destinations import check_destination
 from innersight.report.heatmap import colour_table
@@ -86,7 +86,7 @@ def write_report(
     content["pairs"] = {str(index): pictures for index, pictures in zip(chosen, drawn, strict=True)}
     content["drawnBy"] = scorer.name
     content["colours"] = colour_table()
-    write_text(path, render(content))
+    write_file(path, render(content).encode())
     return notes
 
 
