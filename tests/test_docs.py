@@ -170,7 +170,7 @@ def test_the_demo_scores_rise_and_its_heat_map_is_written(tmp_path: Path) -> Non
     assert (tmp_path / "demo-output" / "heatmap.png").stat().st_size > 100_000
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("part", "column"), [("tid2013", 2), ("live", 3)])
 def test_lite_and_psnr_have_the_srcc_that_results_md_gives(
     shared: Path, tmp_path: Path, part: str, column: int

@@ -47,6 +47,7 @@ def photograph(name: str) -> torch.Tensor:
     return torch.from_numpy(innersight.read_image(PHOTOGRAPHS / f"{name}.jpg"))[None]
 
 
+@pytest.mark.thorough
 def test_torchmetrics_prints_the_means_over_the_photographs(tmp_path: Path) -> None:
     _, bicubic, nearest = run("torchmetrics_validation", tmp_path)
     score, metric = [], innersight.create_metric("lite")
@@ -61,6 +62,7 @@ def test_torchmetrics_prints_the_means_over_the_photographs(tmp_path: Path) -> N
     assert numbers(bicubic)[1] > numbers(nearest)[1] > 20
 
 
+@pytest.mark.thorough
 def test_the_loss_restores_the_photograph(tmp_path: Path) -> None:
     *steps, clamped = run("loss_denoising", tmp_path)
     rows = [numbers(line) for line in steps]
@@ -73,6 +75,7 @@ def test_the_loss_restores_the_photograph(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d\.\d% of the values were outside \[0, 1\] and clamped", clamped)
 
 
+@pytest.mark.thorough
 def test_the_drop_in_of_lpips_prints_linear_scores(tmp_path: Path) -> None:
     identical, *blurred, where = run("lpips_drop_in", tmp_path)
     assert identical == "identical  0.000"
@@ -88,6 +91,7 @@ def test_the_drop_in_of_lpips_prints_linear_scores(tmp_path: Path) -> None:
     assert corner > 1 > 100 * rest
 
 
+@pytest.mark.thorough
 def test_pyiqa_scores_files_with_the_presets(tmp_path: Path) -> None:
     if importlib.util.find_spec("pyiqa") is None:
         pytest.skip("NOT RUN: pyiqa is not installed (`make test` installs it)")

@@ -85,7 +85,7 @@ def python_program(page: Path, folder: Path) -> str:
     return str(folder / "page.py")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("page", list(executed()))
 def test_every_block_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
     for program, package in PROGRAMS.items():

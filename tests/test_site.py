@@ -107,6 +107,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(found) == sorted([NOTICE, *(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))])
 
 
+@pytest.mark.thorough
 def test_every_public_name_is_in_the_reference_with_its_text(site: Path, pages: dict[Path, Links]) -> None:
     page = site / "reference" / "python.html"
     for name in innersight.__all__:
@@ -163,6 +164,7 @@ def test_every_loaded_file_is_in_the_site(site: Path, pages: dict[Path, Links]) 
             assert parts.path == "" or (path.parent / unquote(parts.path)).is_file(), f"{path.name}: {address}"
 
 
+@pytest.mark.thorough
 def test_pages_opened_as_files_load_nothing_from_elsewhere_and_log_no_error(
     pages: dict[Path, Links], watched: WatchedPage
 ) -> None:
@@ -172,6 +174,7 @@ def test_pages_opened_as_files_load_nothing_from_elsewhere_and_log_no_error(
     assert len(watched.requests) > len(pages)
 
 
+@pytest.mark.thorough
 def test_no_page_is_wider_than_a_phone(pages: dict[Path, Links], chromium: Browser) -> None:
     with WatchedPage(chromium, width=390, height=844, dark=True) as phone:
         for path in pages:
@@ -185,6 +188,7 @@ def search(page: Page) -> list[str]:
     return page.locator(".md-search-result__link").evaluate_all("links => links.map(link => link.href)")
 
 
+@pytest.mark.thorough
 def test_the_search_finds_pages_as_a_file_and_on_a_server(site: Path, server: str, chromium: Browser) -> None:
     for start in ((site / "index.html").as_uri(), f"{server}/index.html"):
         with WatchedPage(chromium) as watched:

@@ -136,6 +136,7 @@ def test_each_help_is_shown(tmp_path: Path, command: str) -> None:
     assert innersight_command(tmp_path, command, "--help").returncode == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -147,6 +147,7 @@ def test_an_alias_is_added_once(fresh: None) -> None:
         add(new_entry("new"))
 
 
+@pytest.mark.thorough
 def test_another_package_adds_a_backbone_and_a_defective_one_is_explained(tmp_path: Path) -> None:
     (tmp_path / "theirs.py").write_text(
         "from innersight.backbones.entry import BackboneEntry\n"

@@ -56,6 +56,7 @@ class TestLayouts:
         for key, value in model.state_dict().items():
             assert torch.equal(value, expected[key]), key
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("wrap", ["plain", "state_dict", "model", "module.", "_orig_mod."])
     def test_timm_in_a_pth(self, tmp_path: Path, wrap: str) -> None:
         state = vit().state_dict()

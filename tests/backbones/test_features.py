@@ -207,7 +207,6 @@ def test_a_network_of_one_size_names_it(name: str) -> None:
         backbone(name).intermediate(torch.rand(1, 3, 256, 320), (0,))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -131,7 +131,7 @@ def test_wrong_names_folders_and_files_are_refused(tmp_path: Path) -> None:
         verify_paper([dataset], tmp_path / "out", published=tmp_path, only=["psnr"])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_published_psnr_of_the_tid2013_part_is_reproduced_perturbed_or_not(shared: Path, tmp_path: Path) -> None:
     dataset = open_dataset("tid2013", shared / "data" / "tid2013")
     checks = verify_paper([dataset], tmp_path, published=shared / "data" / "published", only=["psnr"])

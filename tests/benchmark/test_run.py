@@ -269,7 +269,6 @@ def test_wrong_votes_are_refused_before_an_image_is_scored(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -45,6 +45,7 @@ def result() -> BenchResult:
     return BenchResult(dataset, {n: {"citation": f"{n} cited"} for n in SCORES}, {"lpips": "no weights"}, outcomes)
 
 
+@pytest.mark.thorough
 def test_the_page_shows_data_set_metrics_statistics_and_missing_metrics(result: BenchResult) -> None:
     page = to_markdown(result)
     value = result.outcomes[0].evaluations["lite"].overall["srcc"]

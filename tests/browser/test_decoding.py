@@ -38,6 +38,7 @@ def check(page: AppPage, path: Path) -> None:
         np.testing.assert_array_equal(found, innersight.read_image(path, background=background))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("colour_type", "depth"), KINDS)
 def test_png_of_each_kind(shared_page: AppPage, tmp_path: Path, colour_type: int, depth: int, interlaced: bool) -> None:

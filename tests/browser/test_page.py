@@ -114,6 +114,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_score_and_its_meaning_are_those_of_the_command_line(
     shared_page: AppPage, tmp_path: Path, name: str
@@ -209,6 +210,7 @@ def bomb(folder: Path) -> Path:
     return folder / "bomb.png"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -263,6 +265,7 @@ def test_two_files_are_dropped_anywhere_and_more_are_refused(shared_page: AppPag
     assert shown.problems == ["3 files were given. A pair is two images."]
 
 
+@pytest.mark.thorough
 def test_the_map_has_the_colours_of_the_command_line(shared_page: AppPage, tmp_path: Path) -> None:
     paths = of_size(320, 240)(tmp_path)
     shared_page.score(*paths)
@@ -298,6 +301,7 @@ def test_the_sentences_are_those_of_the_command_line_for_all_scores_and_sizes(sh
     assert len(set(expected)) > 100
 
 
+@pytest.mark.thorough
 def test_a_copy_of_the_page_works_in_a_folder_of_a_static_server(chromium: Browser, tmp_path: Path) -> None:
     write_page(tmp_path / "site" / "below")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "site")

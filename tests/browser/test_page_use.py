@@ -107,6 +107,7 @@ def test_everything_is_done_with_the_keyboard(fresh_page: AppPage, pair: tuple[P
     assert page.inner_text("#theme") == "Light theme"
 
 
+@pytest.mark.thorough
 def test_the_divider_is_dragged_and_splits_both_images(fresh_page: AppPage, pair: tuple[Path, Path]) -> None:
     page = fresh_page.page
     fresh_page.drop("body", *pair)
@@ -128,12 +129,14 @@ def test_the_divider_is_dragged_and_splits_both_images(fresh_page: AppPage, pair
     assert found.tobytes() == original.convert("RGB").tobytes()
 
 
+@pytest.mark.thorough
 def test_files_are_pasted(fresh_page: AppPage, pair: tuple[Path, Path]) -> None:
     assert fresh_page.drop("body", pair[0], kind="paste").score is None
     assert fresh_page.page.inner_text("#file-reference") == "reference.png"
     assert fresh_page.drop("body", pair[1], kind="paste").score is not None
 
 
+@pytest.mark.thorough
 def test_a_file_dropped_beside_the_zones_fills_the_free_one_and_then_the_distorted_one(
     fresh_page: AppPage, pair: tuple[Path, Path]
 ) -> None:
@@ -142,6 +145,7 @@ def test_a_file_dropped_beside_the_zones_fills_the_free_one_and_then_the_distort
     assert fresh_page.drop("body", pair[0]).score == "0"
 
 
+@pytest.mark.thorough
 def test_nothing_is_wider_than_the_window_and_texts_are_readable_in_both_themes(
     fresh_page: AppPage, pair: tuple[Path, Path]
 ) -> None:
@@ -184,6 +188,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@pytest.mark.thorough
 def test_the_progress_of_loading_is_shown_and_files_can_be_chosen_meanwhile(
     watched: WatchedPage, page_url: str, pair: tuple[Path, Path]
 ) -> None:
@@ -226,6 +231,7 @@ def test_a_network_that_cannot_be_loaded_is_an_error(chromium: Browser, page_url
     page.close()
 
 
+@pytest.mark.thorough
 def test_a_browser_that_alters_pixels_is_detected_and_png_files_are_still_scored(
     watched: WatchedPage, page_url: str, pair: tuple[Path, Path]
 ) -> None:
@@ -248,6 +254,7 @@ def test_a_browser_that_alters_pixels_is_detected_and_png_files_are_still_scored
     assert AppPage(watched.page).drop("#zone-distorted", pair[0]).score == "0"
 
 
+@pytest.mark.thorough
 def test_a_second_pair_replaces_the_first_one_that_is_still_scored(
     fresh_page: AppPage, pair: tuple[Path, Path]
 ) -> None:
@@ -260,6 +267,7 @@ def test_a_second_pair_replaces_the_first_one_that_is_still_scored(
     assert shown.score not in (None, "0")
 
 
+@pytest.mark.thorough
 def test_the_map_hides_nothing_of_the_identical_pair(fresh_page: AppPage, pair: tuple[Path, Path]) -> None:
     fresh_page.drop("body", *pair)
     fresh_page.page.click("#map-switch")

@@ -52,6 +52,7 @@ def test_no_path_of_the_machine_that_made_it_is_in_it(bundle: Bundle) -> None:
         assert str(Path(innersight.__file__).parent).encode() not in content
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [(64, 64), (97, 211), (300, 400), (640, 361)])
 def test_it_scores_as_torch(bundle: Bundle, size: tuple[int, int]) -> None:
     metric = innersight.create_metric(bundle.name)
@@ -64,7 +65,7 @@ def test_it_scores_as_torch(bundle: Bundle, size: tuple[int, int]) -> None:
     assert np.abs(bundle.map(r, d, size) - expected).mean() <= 1e-5 * expected.mean()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_graphs_built_anew_give_the_same_numbers(bundle: Bundle) -> None:
     graphs = Graphs(view_graphs(innersight.create_metric(bundle.name)))
     assert graphs.names == bundle.feature_names

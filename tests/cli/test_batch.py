@@ -87,6 +87,7 @@ def test_a_killed_run_resumes_to_the_file_of_an_uninterrupted_one(run: Run, list
     assert (listed / "scores.csv").read_text() == (listed / "whole.csv").read_text()
 
 
+@pytest.mark.thorough
 def test_two_metrics_two_columns_and_json_lines(run_here: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:3]) + "\n")
     result = run_here("batch", "short.csv", "--out", "s.jsonl", "--metric", "lite", "--metric", "paper", "--backbone",
@@ -100,6 +101,7 @@ def test_two_metrics_two_columns_and_json_lines(run_here: Run, listed: Path) -> 
     assert len(rows[0]["per_layer_lite"]) == 6
 
 
+@pytest.mark.thorough
 def test_metrics_of_other_libraries_are_scored_beside_presets_fault_49(run_here: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:4]) + "\n")
     metrics = ("--metric", "psnr", "--metric", "lite")
@@ -116,6 +118,7 @@ def test_metrics_of_other_libraries_are_scored_beside_presets_fault_49(run_here:
     assert float(rows[0]["score_lite"]) > float(rows[2]["score_lite"])
 
 
+@pytest.mark.thorough
 def test_a_bundle_and_a_metric_of_torch_run_together_and_identical_files_score_exactly_0(
     run_here: Run, listed: Path
 ) -> None:
@@ -135,6 +138,7 @@ def test_a_bundle_and_a_metric_of_torch_run_together_and_identical_files_score_e
     assert "onnxruntime" in record["lite"]["runtime"]
 
 
+@pytest.mark.thorough
 def test_best_gives_the_scores_of_the_metric_itself(run_here: Run, listed: Path, small_dino: Path) -> None:
     """Two views through the command line, with stand-in weights."""
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:3]) + "\n")
@@ -149,6 +153,7 @@ def test_best_gives_the_scores_of_the_metric_itself(run_here: Run, listed: Path,
         assert len(row["per_layer"]) == len(best.layer_names)
 
 
+@pytest.mark.thorough
 def test_pairs_that_fail_are_counted_with_status_1_also_when_the_finished_run_is_resumed(
     run_here: Run, listed: Path
 ) -> None:
@@ -170,6 +175,7 @@ def test_pairs_that_fail_are_counted_with_status_1_also_when_the_finished_run_is
     assert "Row 2: No such file" in result.stderr
 
 
+@pytest.mark.thorough
 def test_runtimes_give_the_same_scores_and_the_last_line_names_the_runtime(run_here: Run, listed: Path) -> None:
     (listed / "short.csv").write_text("\n".join((listed / "list.csv").read_text().splitlines()[:5]) + "\n")
     scores = {}
@@ -182,6 +188,7 @@ def test_runtimes_give_the_same_scores_and_the_last_line_names_the_runtime(run_h
     assert scores["onnx"] != scores["torch"]  # two runtimes ran
 
 
+@pytest.mark.thorough
 def test_runs_with_a_cache_are_equal_and_parquet_columns_keep_their_types(run_here: Run, listed: Path) -> None:
     columns = {
         "reference": pyarrow.array(["ref.png"] * 3),
@@ -213,6 +220,7 @@ def test_runs_with_a_cache_are_equal_and_parquet_columns_keep_their_types(run_he
         assert rows[0][name] > rows[1][name] > rows[2][name] == 0
 
 
+@pytest.mark.thorough
 def test_folders_are_paired_by_name(run_here: Run, listed: Path) -> None:
     for folder in ("a", "b"):
         (listed / folder).mkdir()
@@ -256,6 +264,7 @@ def test_bad_input_is_one_clear_line_and_status_2(
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_is_one_line_and_the_run_resumes_fault_22(run: Run, listed: Path) -> None:
     resource = pytest.importorskip("resource")
     command = [Path(sys.executable).parent / "innersight", "batch", "list.csv", "--out", "scores.csv", "--quiet"]
@@ -275,6 +284,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_resumes_fault_22(run: Run,
     assert len(rows_of(listed / "scores.csv")) == 40
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
 def test_a_full_standard_output_is_one_line_fault_22() -> None:
     with Path("/dev/full").open("w") as full:
@@ -284,6 +294,7 @@ def test_a_full_standard_output_is_one_line_fault_22() -> None:
     assert re.fullmatch(r"innersight: A file cannot be read or written: No space left on device\. .*\n", result.stderr)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "failure", ["RuntimeError('CUDA error: an illegal memory access')", "torch.OutOfMemoryError('full')"]
 )

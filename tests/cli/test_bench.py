@@ -28,6 +28,7 @@ def tid2013(tmp_path: Path) -> Path:
     return tmp_path / "tid"
 
 
+@pytest.mark.thorough
 def test_a_set_gives_scores_tables_and_a_page(run: Run, tid2013: Path, tmp_path: Path) -> None:
     arguments = ("bench", "tid2013", "--root", tid2013, "--metric", "psnr", "--metric", "gmsd", "--resamples", 20)
     done = run(*arguments, "--perturb", "tra", "--magnitude", 2, "--magnitude", 5, "--out", "out", "--quiet")
@@ -42,6 +43,7 @@ def test_a_set_gives_scores_tables_and_a_page(run: Run, tid2013: Path, tmp_path:
     assert run(*arguments, "--out", "out", "--resume", "--quiet").returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_row_that_fails_is_reported_with_status_1(run_here: Run, files: Path) -> None:
     rows = "".join(f"ref.png,dis.jpg,{opinion}\n" for opinion in (1, 2, 3))
     (files / "list.csv").write_text(f"reference,distorted,opinion\n{rows}ref.png,other.png,4\n")

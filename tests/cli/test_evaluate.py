@@ -22,6 +22,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_json_contains_all_statistics_by_group(run_here: Run, table: Path) -> None:
     done = run_here("evaluate", table, *COLUMNS, "--reference", "ref", "--kind", "kind", "--json")
     assert done.returncode == 0, done.stderr
@@ -36,6 +37,7 @@ def test_json_contains_all_statistics_by_group(run_here: Run, table: Path) -> No
     assert "2 references: intervals are rough" in done.stderr
 
 
+@pytest.mark.thorough
 def test_the_table_shows_rows_and_intervals(run_here: Run, table: Path) -> None:
     done = run_here("evaluate", table, *COLUMNS)
     assert "8 rows; positive = agreement, 95 % intervals" in done.stdout
@@ -44,6 +46,7 @@ def test_the_table_shows_rows_and_intervals(run_here: Run, table: Path) -> None:
     assert "intervals are over rows, because references are not given" in done.stderr
 
 
+@pytest.mark.thorough
 def test_the_directions_determine_the_sign(run_here: Run, table: Path) -> None:
     turned = (*COLUMNS[:-1], "lower-is-better", "--resamples", "0", "--json")
     found = json.loads(run_here("evaluate", table, *turned).stdout)
@@ -52,6 +55,7 @@ def test_the_directions_determine_the_sign(run_here: Run, table: Path) -> None:
     assert both["overall"]["srcc"]["value"] == pytest.approx(1 - 24 / 504)
 
 
+@pytest.mark.thorough
 def test_missing_scores_are_counted_on_stderr(run_here: Run, tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text(TABLE.replace("i3,4,", "i3,,").replace("i5,6,", "i5,nan,"))
@@ -60,6 +64,7 @@ def test_missing_scores_are_counted_on_stderr(run_here: Run, tmp_path: Path) -> 
     assert "2 of 8 rows left out: no score" in done.stderr
 
 
+@pytest.mark.thorough
 def test_standard_deviations_give_outlier_ratio_and_pair_analysis(run_here: Run, tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("dist,other,mos,std\n" + "".join(f"{d},{9 - d},{m},1\n" for d, m in ROWS))
@@ -85,6 +90,7 @@ def test_standard_deviations_give_outlier_ratio_and_pair_analysis(run_here: Run,
     assert "Option `--versus` must name another column than `--score`, but got 'dist' for both." in refused.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -100,6 +106,7 @@ def test_errors_are_one_line(run_here: Run, table: Path, arguments: tuple[str, .
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.thorough
 def test_torch_is_not_imported(run: Run, table: Path, tmp_path: Path) -> None:
     """A module that shadows torch and cannot be imported."""
     (tmp_path / "shadow" / "torch").mkdir(parents=True)
@@ -108,6 +115,7 @@ def test_torch_is_not_imported(run: Run, table: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cell", ["\u0663", "1_0", "\uff14"])
 def test_numbers_in_other_scripts_or_with_underscores_are_refused_fault_32(
     run_here: Run, tmp_path: Path, cell: str

@@ -13,6 +13,7 @@ from innersight.export import exporter
 SMALL = ("paper", "--backbone", "vit_tiny_patch16_224", "--input", "window=64,stride=64", "--layers", "3")
 
 
+@pytest.mark.thorough
 def test_the_written_folder_is_a_metric(
     run_here: Run, run: Run, files: Path, vit_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def test_a_project_whose_images_are_right_passes(run: Run, project: Path) -> Non
     assert (result.returncode, result.stdout, result.stderr) == (0, "3 cases: 3 passed, 0 failed\n", "")
 
 
+@pytest.mark.thorough
 def test_a_project_with_a_broken_case_fails_with_reports_and_a_heat_map(run_here: Run, project: Path) -> None:
     changed = np.array(Image.open(project / "new" / "login.png"))
     changed[100:150, 100:200] = (255, 0, 0)
@@ -55,6 +56,7 @@ def test_a_project_with_a_broken_case_fails_with_reports_and_a_heat_map(run_here
     assert run_here("gate", "cases.toml", "--ignore", "100,100,100,50").returncode == 0
 
 
+@pytest.mark.thorough
 def test_one_pair(run_here: Run, project: Path) -> None:
     Image.open(project / "golden" / "home.png").save(project / "home.jpg", quality=40)
     assert run_here("gate", "golden/home.png", "home.jpg", "--max", "8").returncode == 0
@@ -66,6 +68,7 @@ def test_one_pair(run_here: Run, project: Path) -> None:
     assert "FAIL none.png: No such file: 'none.png'." in missing.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -114,6 +117,7 @@ def test_identical_images_load_no_runtime(project: Path) -> None:
     assert (done.stdout, done.stderr) == ("3 cases: 3 passed, 0 failed\n", "[]\n")
 
 
+@pytest.mark.thorough
 def test_batch_writes_the_same_summary(run_here: Run, project: Path) -> None:
     Image.open(project / "golden" / "home.png").save(project / "new" / "home.png.tmp.jpg", quality=40)
     (project / "new" / "home.png.tmp.jpg").replace(project / "new" / "home.png")

@@ -104,7 +104,7 @@ def score(done) -> float:
     return float(done.stdout.split()[0])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_distance_with_a_parameter(run, environment) -> None:
     one = score(run("score", "ref.png", "0.png", "--distance", "minkowski", **environment))
     options = ("--distance", "minkowski", "--set", "terms.features.options.power=2")
@@ -114,7 +114,7 @@ def test_a_distance_with_a_parameter(run, environment) -> None:
     assert one != pytest.approx(two, rel=1e-2)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_term_with_a_parameter(run, environment, tmp_path) -> None:
     added = ("--set", "terms.luma.type=luma_difference", "--set", "terms.luma.gain=2")
     shown = run("metrics", "show", "lite", *added, **environment)
@@ -128,7 +128,7 @@ def test_a_term_with_a_parameter(run, environment, tmp_path) -> None:
     assert "luma 1 (gain 2.0)" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_metric_and_a_data_set(run, environment, tmp_path) -> None:
     assert 0 < score(run("score", "ref.png", "0.png", "--metric", "mae", **environment)) < 0.1
     done = run(
@@ -153,7 +153,7 @@ def test_a_metric_and_a_data_set(run, environment, tmp_path) -> None:
     assert (tmp_path / "out" / "scores.csv").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_all_four_are_listed_and_a_broken_one_is_named_when_it_is_asked_for(run, environment) -> None:
     listed = run("metrics", **environment).stdout
     assert all(name in listed for name in ("minkowski", "luma_difference", "mae", "gain=1.0"))

@@ -56,6 +56,7 @@ def check_refused(done: subprocess.CompletedProcess[str], said: str) -> None:
 COLUMNS = ("--score", "score_lite", "--opinion-direction", "higher-is-better")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("suffix", "magic"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")])
 def test_scatter_writes_each_format(run: Run, table: Path, tmp_path: Path, suffix: str, magic: bytes) -> None:
     done = run("plot", "scatter", "scores.csv", *COLUMNS, "--out", f"fig.{suffix}")
@@ -133,6 +134,7 @@ def test_compare_draws_a_panel_for_each_file(run_here: Run, tmp_path: Path, draw
     assert [axes.get_title() for axes in drawn[1].axes] == ["LIVE", "TID2013"]
 
 
+@pytest.mark.thorough
 def test_layers_draws_an_output_of_batch_with_its_names(
     run_here: Run, files: Path, tmp_path: Path, drawn: list[Figure]
 ) -> None:
@@ -193,6 +195,7 @@ def test_map_takes_changes_of_the_configuration(run_here: Run, files: Path, draw
     assert drawn[0].axes[2].get_title() == f"map, score {score:.2f}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

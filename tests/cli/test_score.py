@@ -27,6 +27,7 @@ def fails(result: subprocess.CompletedProcess[str], *parts: str) -> None:
         assert part in result.stderr
 
 
+@pytest.mark.thorough
 def test_the_score_is_printed_with_its_direction_and_the_citation(run: Run, files: Path) -> None:
     result = run("score", "ref.png", "dis.jpg", "--per-layer")
     assert result.returncode == 0
@@ -39,6 +40,7 @@ def test_the_score_is_printed_with_its_direction_and_the_citation(run: Run, file
     assert citation == innersight.Scorer("lite").citation
 
 
+@pytest.mark.thorough
 def test_json_is_one_object_with_the_whole_configuration(run_here: Run, files: Path) -> None:
     result = run_here("score", "ref.png", "dis.jpg", "--json", "--per-layer", "--map", "map.png")
     assert result.returncode == 0
@@ -58,6 +60,7 @@ def test_json_is_one_object_with_the_whole_configuration(run_here: Run, files: P
     assert np.asarray(heatmap.convert("L")).std() > 5
 
 
+@pytest.mark.thorough
 def test_no_sentence_where_nothing_is_known(run_here: Run, files: Path) -> None:
     for options in (("--ignore", "0,0,9,9"), ("--metric", "psnr"), ("--set", "scale=linear")):
         assert "Photographs" not in run_here("score", "ref.png", "dis.jpg", *options).stdout
@@ -87,6 +90,7 @@ def test_identical_files_score_zero(run_here: Run, files: Path) -> None:
     assert Image.open(files / "map.png").size == (451, 300)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("distorted", "absent"), [("copy.png", ("torch", "onnxruntime")), ("dis.jpg", ("torch",))])
 def test_only_what_a_pair_needs_is_imported(files: Path, distorted: str, absent: tuple[str, ...]) -> None:
     """Identical files are decoded, and no runtime is loaded; other pairs need no torch."""
@@ -104,6 +108,7 @@ def test_only_what_a_pair_needs_is_imported(files: Path, distorted: str, absent:
     assert "scipy" not in loaded
 
 
+@pytest.mark.thorough
 def test_the_runtime_can_be_chosen(run_here: Run, files: Path) -> None:
     scores = {}
     for runtime in ("torch", "onnx", "auto"):
@@ -128,6 +133,7 @@ def test_a_metric_of_another_library_states_its_direction_fault_49(run_here: Run
     assert citation == vsi.citation
 
 
+@pytest.mark.thorough
 def test_every_option_reaches_the_configuration(run_here: Run, files: Path) -> None:
     result = run_here(
         "score", "ref.png", "dis.jpg", "--json", "--layers", "0,-1", "--distance", "channel-cos", "--input", "short=128",
@@ -255,6 +261,7 @@ def test_an_image_smaller_than_a_window_gets_the_way_out(run_here: Run, files: P
     fails(result, "windows of 224 x 224", "input='short=224,window=224,stride=200'", "the metric 'lite'")
 
 
+@pytest.mark.thorough
 def test_without_network_the_error_names_the_model_and_two_ways_out(run: Run, files: Path, tmp_path: Path) -> None:
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "home")}
     for environment in (nowhere, {**nowhere, "HF_HUB_OFFLINE": "1"}):
@@ -291,6 +298,7 @@ class TestRegion:
         )
         assert record["score"] == wanted.score
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
@@ -313,6 +321,7 @@ class TestRegion:
 
 
 class TestTransparent:
+    @pytest.mark.thorough
     def test_a_note_says_which_background_counts_fault_2(self, run_here: Run, files: Path) -> None:
         white = Image.new("RGBA", (128, 96), (255, 255, 255, 0))
         white.save(files / "none.png")
@@ -339,6 +348,7 @@ class TestTransparent:
         assert json.loads(result.stdout)["background"] is None
 
 
+@pytest.mark.thorough
 def test_explain_says_what_the_score_means(run_here: Run, files: Path) -> None:
     text = run_here("score", "ref.png", "dis.jpg", "--explain").stdout.splitlines()[1]
     record = json.loads(run_here("score", "ref.png", "dis.jpg", "--explain", "--json").stdout)

@@ -31,6 +31,7 @@ def encoder(name: str) -> str:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("score", ["5", "6", "8"])
 @pytest.mark.parametrize(
     ("program", "options", "arguments"),
@@ -65,6 +66,7 @@ def test_a_real_encoder_gives_the_score_in_at_most_eight_encodes(
         assert any((one["score"] - float(score)) * (found["score"] - float(score)) <= 0 for one in others)
 
 
+@pytest.mark.thorough
 def test_the_text_says_setting_score_and_bytes(run_here: Run, photograph: Path) -> None:
     result = run_here("target", "6", "ref.png", "--", *BY_PILLOW)
     assert result.returncode == 0
@@ -85,6 +87,7 @@ SLOW = (sys.executable, "-c", "import time; time.sleep(60)", "{input}", "{output
 TEXT = (sys.executable, "-c", "import sys; open(sys.argv[1], 'w').write('x')", "{output}", "{input}", "{q}")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from tests.cli.conftest import Run
 
 from made_sets import make_tid2013
 
 
+@pytest.mark.thorough
 def test_a_part_of_a_data_set_is_scored_but_not_compared(run: Run, tmp_path: Path) -> None:
     make_tid2013(
         tmp_path / "tid",
@@ -25,6 +27,7 @@ def test_a_part_of_a_data_set_is_scored_but_not_compared(run: Run, tmp_path: Pat
     assert (check["claim"], check["pairs"], check["srcc_published"]) == ("psnr", 24, 0.687)
 
 
+@pytest.mark.thorough
 def test_a_missing_data_set_is_one_line_that_names_the_options(run_here: Run) -> None:
     done = run_here("verify-paper", "--out", "out")
     assert done.returncode == 2

@@ -72,6 +72,7 @@ def hub() -> Iterator[Hub]:
     server.stop()
 
 
+@pytest.mark.thorough
 def test_pulled_weights_are_used_without_the_hub(run: Run, files: Path, tmp_path: Path, hub: Hub) -> None:
     stored = write_weights(NAME, tmp_path).read_bytes()
     digest = f"sha256:{hashlib.sha256(stored).hexdigest()}"
@@ -107,6 +108,7 @@ def test_without_a_folder_the_cache_of_the_hub_is_used(run: Run, files: Path, tm
     assert len(hub.requests) == before  # the second run sent no request
 
 
+@pytest.mark.thorough
 def test_a_repository_that_does_not_exist_is_an_error(run: Run, tmp_path: Path, hub: Hub) -> None:
     hub.files["/timm/another/resolve/main/model.safetensors"] = b""
     result = run("weights", "pull", NAME, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
@@ -114,6 +116,7 @@ def test_a_repository_that_does_not_exist_is_an_error(run: Run, tmp_path: Path, 
     assert f"The hub has no repository timm/{NAME}" in result.stderr
 
 
+@pytest.mark.thorough
 def test_a_repository_without_weights_is_an_error(run: Run, tmp_path: Path, hub: Hub) -> None:
     hub.files[f"/timm/{NAME}/resolve/main/README.md"] = b"no weights"
     result = run("weights", "pull", NAME, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))

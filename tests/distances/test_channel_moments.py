@@ -66,6 +66,7 @@ def test_equal_and_empty_features_give_zero_and_a_zero_gradient(shape: tuple[int
         assert (distorted.grad == 0).all()
 
 
+@pytest.mark.thorough
 @SHAPES
 @EVERY_ORDER
 def test_gradients_are_right(shape: tuple[int, ...], order: int) -> None:

@@ -71,6 +71,7 @@ UNBOUNDED = (l2, swd)
 EVERY = pytest.mark.parametrize(("function", "shape"), [pytest.param(f, s, id=n) for n, f, s in SCALE_FREE + SQUARED])
 
 
+@pytest.mark.thorough
 @EVERY
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, EXPONENTS, KINDS)
@@ -85,6 +86,7 @@ def test_the_gradient_is_finite_fault_25(
     assert all(torch.isfinite(gradient).all() for gradient in gradients(function, inputs))
 
 
+@pytest.mark.thorough
 @EVERY
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, MILD, KINDS)

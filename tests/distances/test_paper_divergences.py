@@ -128,6 +128,7 @@ class TestEveryFoldedDistance:
         function(r, d).sum().backward()
         assert torch.isfinite(d.grad).all()
 
+    @pytest.mark.thorough
     def test_gradients_are_right(self, function) -> None:
         r, d = pair()
         assert torch.autograd.gradcheck(function, (r.requires_grad_(), d.requires_grad_()))

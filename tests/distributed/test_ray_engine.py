@@ -55,6 +55,7 @@ def check(out: Path, expected: list[float | None]) -> None:
     assert list(out.glob("_list-*")) == []
 
 
+@pytest.mark.thorough
 def test_scores_are_those_of_the_local_engine(cluster: None, listed: Path, tmp_path: Path) -> None:
     pairs, images = open_place(str(listed))
     seen: list[tuple[int, int]] = []
@@ -73,6 +74,7 @@ def test_scores_are_those_of_the_local_engine(cluster: None, listed: Path, tmp_p
     check(out, expected)
 
 
+@pytest.mark.thorough
 def test_a_killed_worker_loses_no_row(cluster: None, listed: Path, tmp_path: Path) -> None:
     pairs, images = open_place(str(listed))
     killed: list[int] = []
@@ -108,6 +110,7 @@ def _ancestors(process: Path) -> set[int]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_killed_driver_is_resumed(listed: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [
@@ -132,6 +135,7 @@ def test_a_killed_driver_is_resumed(listed: Path, tmp_path: Path) -> None:
     check(out, expected_scores(listed, tmp_path))
 
 
+@pytest.mark.thorough
 def test_another_run_is_not_continued(cluster: None, listed: Path, tmp_path: Path) -> None:
     pairs, images = open_place(str(listed))
     out = str(tmp_path / "out")
@@ -145,6 +149,7 @@ def test_another_run_is_not_continued(cluster: None, listed: Path, tmp_path: Pat
     check(tmp_path / "out", expected_scores(listed, tmp_path))
 
 
+@pytest.mark.thorough
 def test_a_second_run_on_the_same_folder_is_refused_and_harms_nothing(
     cluster: None, listed: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +178,7 @@ def test_a_second_run_of_the_cluster_is_refused_on_a_store_without_locks(
         pass  # the end of a run frees it
 
 
+@pytest.mark.thorough
 def test_lists_and_images_of_an_s3_server(
     cluster: None, listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ OPINIONS = DRAW.uniform(1, 5, 240)
 SCORES = 5 - OPINIONS + DRAW.normal(size=240) / 3
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_published_scores_give_their_published_correlations(shared) -> None:
     folder = shared / "data" / "published"
     with (folder / "summary.csv").open(newline="") as file:
@@ -49,6 +49,7 @@ def test_published_scores_give_their_published_correlations(shared) -> None:
         assert abs(found.overall["plcc_logistic4"].value) >= float(published["PLCC_log4"]) - 1e-3, path.name
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("score_direction", ["lower-is-better", "higher-is-better"])
 @pytest.mark.parametrize("opinion_direction", ["lower-is-better", "higher-is-better"])
 def test_a_wrong_direction_makes_all_correlations_negative(score_direction, opinion_direction) -> None:
@@ -154,6 +155,7 @@ def test_too_few_rows_and_wrong_arguments_are_refused() -> None:
         evaluate([1, 2, 3], [1, 2, 3], opinion_direction="higher-is-better", kinds=["a"])
 
 
+@pytest.mark.thorough
 def test_a_metric_that_is_right_on_half_of_the_references_has_intervals_around_0() -> None:
     """Resamples have either direction, and so do the functions fitted to them."""
     turned = np.array([1 if int(reference[1:]) % 2 else -1 for reference in REFERENCES])

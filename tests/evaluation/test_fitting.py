@@ -62,6 +62,7 @@ def test_a_fit_without_enough_information_fails() -> None:
         assert fit_logistic(1e308 * np.linspace(-1, 1, 9), np.arange(9.0), 4) is None  # the variance is infinite
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("parameters", [4, 5])
 @given(seed=st.integers(0, 1000))
 def test_every_fit_is_monotone(parameters: int, seed: int) -> None:

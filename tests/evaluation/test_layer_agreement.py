@@ -16,6 +16,7 @@ PARTS = np.stack([-OPINIONS + RANDOM.normal(0, noise, 40) for noise in (1, 5, 2,
 REFERENCES = [f"r{row % 8}" for row in range(40)]
 
 
+@pytest.mark.thorough
 def test_the_values_are_those_of_scipy_and_the_intervals_those_of_evaluate() -> None:
     found = layer_srcc(
         PARTS.tolist(), OPINIONS, opinion_direction="higher-is-better", references=REFERENCES, resamples=50, seed=3

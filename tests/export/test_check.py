@@ -68,6 +68,7 @@ def test_a_right_bundle_passes_with_its_largest_differences(metric: FeatureMetri
     assert all((item["height"], item["width"]) in FEW for item in found["largest_difference"].values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", ["score", "parts of layers", "map", "score of identical images, which must be 0,"])
 def test_a_wrong_bundle_is_refused_with_the_quantity_and_the_size(metric: FeatureMetric, what: str) -> None:
     said = rf"bundle of lite differs from torch by .* in the {what} of an image of 97 x 131 \(height x width\)"

@@ -72,6 +72,7 @@ def scores_without_torch(bundle: Path, *files: Path) -> list[float]:
     return [float(text) for text in done.stdout.split()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [(64, 64), (90, 150), (333, 200)])
 def test_a_bundle_scores_in_a_process_without_torch_as_torch_does(
     metric: FeatureMetric, folder: Path, tmp_path: Path, size: tuple[int, int]
@@ -92,6 +93,7 @@ def test_parts_of_layers_and_maps_are_those_of_torch(metric: FeatureMetric, fold
     assert np.abs(bundle.map(r, d, (140, 100)) - expected).mean() <= 1e-5 * expected.mean()
 
 
+@pytest.mark.thorough
 def test_a_map_of_overlapping_windows_is_the_same_in_each_run(metric: FeatureMetric, folder: Path) -> None:
     # Several threads add to one pixel. ONNX Runtime lost some of the values with ScatterND.
     bundle = Bundle.load(folder)
@@ -116,6 +118,7 @@ def test_the_description_holds_what_decides_a_score(metric: FeatureMetric, folde
     assert record["layer_names"] == list(metric.layer_names)
 
 
+@pytest.mark.thorough
 def test_a_metric_without_a_map_has_no_graph_for_it(
     vit_weights: Path,
     tmp_path: Path,
@@ -131,6 +134,7 @@ def test_a_metric_without_a_map_has_no_graph_for_it(
     assert {file.name for file in (tmp_path / "out").iterdir()} == {*GRAPHS[:2], DESCRIPTION}
 
 
+@pytest.mark.thorough
 def test_a_folder_is_replaced_only_on_request_and_keeps_other_files(
     metric: FeatureMetric, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +156,7 @@ def test_a_folder_or_file_that_is_no_bundle_is_never_replaced(metric: FeatureMet
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.thorough
 def test_a_difference_above_the_limit_leaves_nothing_and_names_the_worst_case(
     metric: FeatureMetric,
     tmp_path: Path,

@@ -27,6 +27,7 @@ def axes_of(value: object) -> list[int | str]:
     return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]  # type: ignore[attr-defined]
 
 
+@pytest.mark.thorough
 def test_inputs_and_outputs_are_those_of_the_page_on_bundles(graphs: Graphs) -> None:
     assert graphs.names == ("main.layer_1",)
     assert graphs.shapes == {"main.layer_1": ["windows", 17, 192]}
@@ -46,6 +47,7 @@ def test_inputs_and_outputs_are_those_of_the_page_on_bundles(graphs: Graphs) -> 
     assert [value.name for value in shown.output] == ["map"]
 
 
+@pytest.mark.thorough
 def test_the_graphs_use_operators_of_one_set_and_hold_no_notes_of_the_exporter(graphs: Graphs) -> None:
     model = graphs.extract()
     assert {item.domain: item.version for item in model.opset_import} == {"": OPSET}

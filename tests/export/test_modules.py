@@ -39,6 +39,7 @@ def metric(request: pytest.FixtureRequest, vit_weights: Path, small_dino: Path) 
     return made
 
 
+@pytest.mark.thorough
 def test_features_score_parts_and_map_are_those_of_the_metric(metric: FeatureMetric) -> None:
     reference, distorted = tensor_pair(150, 110, seed=3)
     vectors = sizes(metric, 150, 110)
@@ -54,6 +55,7 @@ def test_features_score_parts_and_map_are_those_of_the_metric(metric: FeatureMet
         torch.testing.assert_close(shown, metric.map(reference, distorted)[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_metric_itself_is_left_as_it_is(metric: FeatureMetric) -> None:
     before = [type(module) for comparison in metric.comparisons for module in comparison.extractor.backbone.modules()]
     view_graphs(metric)

@@ -50,6 +50,7 @@ def test_log1p_keeps_the_digits_of_small_numbers() -> None:
     np.testing.assert_allclose(run(values), np.log1p(values.astype(np.float64)), rtol=3e-7)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("exponent", [2, 3, 4, 8, 16, 2.5])
 def test_a_power_is_that_of_torch(exponent: float) -> None:
     run = exported(_Of(lambda values: values.pow(exponent)), (torch.rand(5),), ({0: torch.export.Dim("n")},))
@@ -57,6 +58,7 @@ def test_a_power_is_that_of_torch(exponent: float) -> None:
     np.testing.assert_allclose(run(values), values.astype(np.float64) ** exponent, rtol=3e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("exact", "limit"), [(False, 1e-4), (True, 1e-5)])
 @pytest.mark.parametrize("target", [(40, 60), (128, 171), (1080, 1920), (13, 7)])
 def test_an_interpolation_is_that_of_torch(target: tuple[int, int], exact: bool, limit: float) -> None:
@@ -74,6 +76,7 @@ def test_an_interpolation_is_that_of_torch(target: tuple[int, int], exact: bool,
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("stride", "size"), [(1, (8, 9)), (2, (8, 9)), (2, (33, 64))])
 def test_a_convolution_with_same_padding_exports_for_all_sizes(stride: int, size: tuple[int, int]) -> None:
     from timm.layers.conv2d_same import Conv2dSame

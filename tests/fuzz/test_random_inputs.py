@@ -9,6 +9,7 @@ import io
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.targets import RUN, TARGETS, check
@@ -57,6 +58,7 @@ def damaged(draw: st.DrawFn, valid: Any) -> str:
     return json.dumps(changed)
 
 
+@pytest.mark.thorough
 @given(st.sampled_from(TEXTS), st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_arbitrary_bytes(name: str, content: bytes) -> None:
     check(TARGETS[name], content)

@@ -110,7 +110,6 @@ def test_an_interrupted_run_resumes_to_the_scores_of_an_uninterrupted_one(listed
         assert found == pytest.approx(wanted, rel=1e-5)
 
 
-@pytest.mark.slow
 def test_the_command_scores_a_list_on_the_device_also_from_a_cache(listed: Path, tmp_path: Path) -> None:
     def run(name: str, *options: object) -> np.ndarray:
         out = tmp_path / f"{name}.csv"

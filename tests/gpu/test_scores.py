@@ -139,7 +139,6 @@ def test_metrics_of_piq_have_the_scores_of_the_cpu(name: str) -> None:
         assert difference(frozen(metric, *images), wanted) < 1e-4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tf32", TF32)
 @pytest.mark.parametrize("name", ["vit", "best"])
 def test_presets_of_transformers_have_the_scores_of_the_cpu(

@@ -23,6 +23,7 @@ def qualities(sentence: str) -> list[int]:
     return [int(text) for text in re.findall(r"\d+", sentence)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("quality", [95, 75, 50, 25, 10])
 @pytest.mark.parametrize(
     ("photograph", "short"),

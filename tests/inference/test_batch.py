@@ -172,6 +172,7 @@ def test_a_finished_run_is_not_resumed_if_an_image_changed_fault_36(
     assert score_list(pairs, metrics, out, overwrite=True).failed == 0
 
 
+@pytest.mark.thorough
 def test_rows_of_a_list_that_cannot_be_read_do_not_stop_the_run_fault_33(
     pairs: PairList, metrics: Metrics, tmp_path: Path
 ) -> None:
@@ -236,6 +237,7 @@ def test_an_output_that_cannot_hold_the_list_is_refused_before_the_first_pair_fa
     assert not list(tmp_path.glob("out.jsonl*"))
 
 
+@pytest.mark.thorough
 def test_workers_and_batches_change_scores_by_rounding_only_fault_13(
     pairs: PairList, metrics: Metrics, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def test_the_score_of_a_jpeg_is_that_of_the_file(scorer: Scorer, quality: int) -
     assert score_of_jpeg(scorer, PHOTOGRAPH, quality) == pytest.approx(scorer(PHOTOGRAPH, jpeg(quality)), rel=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("metric", ["lite", "psnr"])
 @pytest.mark.parametrize("quality", [8, 30, 62, 90])
 def test_a_jpeg_is_explained_by_a_quality_with_its_score(metric: str, quality: int) -> None:

@@ -76,6 +76,7 @@ def test_metrics_with_one_extractor_id_share_an_extraction_of_all_their_layers(
         assert result.scores[name] == pytest.approx(score_by_hand(metric, pair), rel=1e-5), name
 
 
+@pytest.mark.thorough
 def test_metrics_with_and_without_features_are_scored_together(lite: Metrics, paper: Metrics, pair: list[Path]) -> None:
     """The images of a metric of another library are read once too, and its scores are those of the metric itself."""
     metrics = {**innersight.create_metrics(["psnr", "gmsd"]), **lite, **paper}
@@ -88,6 +89,7 @@ def test_metrics_with_and_without_features_are_scored_together(lite: Metrics, pa
 
 
 class TestMemory:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("first", [None, (300, 451), (1500, 64)])
     def test_features_take_the_memory_that_was_estimated(
         self, lite: Metrics, paper: Metrics, tmp_path: Path, first: tuple[int, int] | None
@@ -227,6 +229,7 @@ class TestExtract:
 
 
 class TestCompare:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("windows", [16, 4])
     def test_scores_in_parts_are_those_of_the_whole(
         self, lite: Metrics, paper: Metrics, pair: list[Path], monkeypatch: pytest.MonkeyPatch, windows: int

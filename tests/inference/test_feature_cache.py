@@ -86,6 +86,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 class TestSecondRun:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("batch_size", [1, 4])
     def test_it_neither_decodes_nor_extracts_and_gives_the_same_scores(
         self,
@@ -199,6 +200,7 @@ class TestSecondRun:
         assert "ref.png' is 300 x 240, " in result.error
         assert "half.png' is 150 x 120" in result.error
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("left", [0, 4, 100, 20_000])
     def test_features_of_truncated_files_are_computed_again(
         self, pairs: Pairs, metrics: Metrics, runs_of_a_network: list[int], tmp_path: Path, left: int
@@ -217,6 +219,7 @@ class TestSecondRun:
 
 
 class TestKey:
+    @pytest.mark.thorough
     def test_it_changes_with_all_that_decides_the_features(self, vit_weights: Path, tmp_path: Path) -> None:
         tensors = load_file(vit_weights)
         tensors["cls_token"] = tensors["cls_token"] + 1e-3

@@ -186,6 +186,7 @@ class TestDamage:
         (tmp_path / f"{key(0)}.safetensors").write_bytes(damage)
         assert cache.load(key(0)) is None
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("word", [b"height", b"fingerprint", b"grid", b"kind", b"extractor_id"])
     def test_features_with_a_damaged_head_are_computed_again(self, tmp_path: Path, word: bytes) -> None:
         lite, cache = innersight.create_metrics(["lite"]), FeatureCache(tmp_path / "cache", PLENTY)

@@ -56,6 +56,7 @@ def by_hand() -> dict[tuple[str, str], float]:
     return {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("memory_limit", [2 << 30, 60 << 20, 1])
 @pytest.mark.parametrize(("workers", "batch_size"), [(1, 1), (3, 1), (2, 4)])
 def test_scores_do_not_depend_on_memory_workers_or_the_batch(
@@ -78,6 +79,7 @@ def test_scores_do_not_depend_on_memory_workers_or_the_batch(
     assert all(value == 0 for result in results[4:] for value in result.scores.values())  # identical
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["tra", "sca", "rot"])
 def test_perturbed_images_score_as_perturbed_by_hand_whatever_a_cache_holds(
     pairs: Pairs, kind: str, tmp_path: Path
@@ -104,6 +106,7 @@ def test_scores_do_not_depend_on_the_order_of_the_rows(pairs: Pairs, metrics: Me
         assert there.scores == pytest.approx(here.scores, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_equal_pixels_in_files_of_two_formats_score_exactly_0_in_a_batch(
     pairs: Pairs, metrics: Metrics, tmp_path: Path
 ) -> None:
@@ -129,6 +132,7 @@ def extractions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, .
     return found
 
 
+@pytest.mark.thorough
 def test_a_reference_is_extracted_once_for_all_its_distorted_images_and_all_metrics_of_an_extractor_id(
     pairs: Pairs, metrics: Metrics, extractions: list[tuple[str, tuple[int, ...]]]
 ) -> None:
@@ -140,6 +144,7 @@ def test_a_reference_is_extracted_once_for_all_its_distorted_images_and_all_metr
     assert set(by_backbone["vit_tiny_patch16_224.augreg_in21k_ft_in1k"]) == {tuple(range(12))}
 
 
+@pytest.mark.thorough
 def test_a_shuffled_list_extracts_each_reference_once_though_not_all_fit_the_memory(
     metrics: Metrics, tmp_path: Path, extractions: list[tuple[str, tuple[int, ...]]]
 ) -> None:
@@ -168,6 +173,7 @@ def test_features_beyond_the_memory_are_compared_a_few_windows_at_a_time(
     assert [len(layers) for _, layers in extractions] == [12] * 3  # a random image, and each image once for both
 
 
+@pytest.mark.thorough
 def test_best_gives_the_score_of_the_metric_itself(pairs: Pairs, small_dino: Path) -> None:
     """`best` has two views: a score is the sum of two sources."""
     metrics = innersight.create_metrics(["best", "lite"], weights=small_dino)
@@ -191,6 +197,7 @@ def test_metrics_of_other_libraries_are_scored_beside_those_of_features_fault_49
             assert result.scores[name] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_rows_are_taken_and_files_are_read_only_a_limited_number_of_rows_ahead(
     pairs: Pairs, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,12 +264,14 @@ def test_a_run_does_not_change_the_number_of_threads_of_torch(pairs: Pairs, metr
         torch.set_num_threads(usual)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("option", ["workers", "batch_size", "memory_limit", "ahead"])
 def test_numbers_are_from_1_fault_12(pairs: Pairs, metrics: Metrics, option: str) -> None:
     with pytest.raises(ArgumentError, match=f"Argument `{option}` must be a whole number from 1, but got 0"):
         next(score_pairs(pairs, metrics, **{option: 0}))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("value", ["auto", "2GB", 1.5, True])
 def test_the_memory_limit_is_a_whole_number_of_bytes_fault_31(pairs: Pairs, metrics: Metrics, value: object) -> None:
     with pytest.raises(

@@ -43,6 +43,7 @@ def spoiled(image: Any, mask: Any) -> Any:
 
 
 class TestMask:
+    @pytest.mark.thorough
     def test_an_all_white_mask_changes_no_bit(self, scorer: Scorer, pair: tuple[Any, Any]) -> None:
         plain = scorer.score(*pair, per_layer=True, map=True)
         masked = scorer.score(*pair, per_layer=True, map=True, mask=np.ones(SIZE, np.bool_))
@@ -54,6 +55,7 @@ class TestMask:
         mask = np.full(SIZE, 0.999, np.float32)  # it takes the weighted path
         assert scorer.score(*pair, mask=mask).score == pytest.approx(scorer(*pair), rel=1e-5)
 
+    @pytest.mark.thorough
     def test_what_is_outside_has_no_effect(self, scorer: Scorer, pair: tuple[Any, Any]) -> None:
         reference, distorted = pair
         found = [scorer.score(reference, d, mask=LEFT).score for d in (distorted, spoiled(distorted, LEFT))]
@@ -71,6 +73,7 @@ class TestMask:
         assert found.score == 0
         assert not np.asarray(found.map).any()
 
+    @pytest.mark.thorough
     def test_the_score_is_that_of_the_part_where_the_distortion_is(self, scorer: Scorer, pair: tuple[Any, Any]) -> None:
         reference, distorted = pair
         half = np.where(LEFT[..., None], distorted, reference)
@@ -190,6 +193,7 @@ def test_a_list_is_scored_inside_a_region(pair: tuple[Any, Any], tmp_path: Path)
         list(score_pairs([files], create_scorers(["lite", "psnr"]), region=region))
 
 
+@pytest.mark.thorough
 def test_the_page_states_the_receptive_fields_of_lite() -> None:
     text = (Path(__file__).parents[2] / "docs" / "regions.md").read_text()
     comparison = innersight.create_metric("lite").comparisons[0]  # type: ignore[attr-defined]

@@ -62,6 +62,7 @@ class TestScore:
         assert lite(*files) == pytest.approx(expected, rel=1e-5)
         assert lite(*map(str, files)) == lite(*files)
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize(
         "opened",
         [
@@ -97,6 +98,7 @@ class TestScore:
         assert (full.map.shape, full.map.dtype) == ((260, 351), np.float32)
         assert np.allclose(full.map, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
+    @pytest.mark.thorough
     def test_windows_give_the_score_and_the_map_of_the_metric(
         self, windowed: Scorer, files: Files, vit_weights: Path
     ) -> None:
@@ -179,6 +181,7 @@ class TestIdentical:
 
 
 class TestReference:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("name", ["bundle", "torch", "paper", "psnr"])
     def test_it_gives_the_scores_of_its_image(self, name: str, files: Files, windowed: Scorer) -> None:
         scorer = {
@@ -241,12 +244,14 @@ class TestScorer:
         scorer = Scorer(innersight.create_metric("lite"))
         assert pickle.loads(pickle.dumps(scorer))(*files) == scorer(*files)
 
+    @pytest.mark.thorough
     def test_several_threads_can_use_it(self, lite: Scorer, files: Files) -> None:
         expected = lite(*files)
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda _: lite(*files), range(12)))
         assert found == pytest.approx([expected] * 12, rel=1e-6)
 
+    @pytest.mark.thorough
     def test_a_metric_that_is_moved_later_is_used_as_it_is_then(self, files: Files) -> None:
         metric = innersight.create_metric("lite")
         scorer = Scorer(metric)

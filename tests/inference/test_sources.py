@@ -62,6 +62,7 @@ def test_a_shared_source_extracts_the_layers_and_pixel_features_of_all_its_metri
     assert set(source.extract([photo]).tensors) == {"layer 1", "layer 4", "thumbnail 4"}
 
 
+@pytest.mark.thorough
 def test_a_metric_with_two_views_has_two_summands_whose_sum_is_its_score(photo: Image, small_dino: Path) -> None:
     best = innersight.create_metric("best", weights=small_dino)
     shared = shared_by({"best": best, "lite": innersight.create_metric("lite")})

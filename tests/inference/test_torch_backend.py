@@ -93,6 +93,7 @@ def test_features_are_packed_and_unpacked_to_the_last_bit(text: str, photo: Imag
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize("text", ["lite", "paper", "best"])
 def test_the_map_is_that_of_the_metric(

@@ -115,6 +115,7 @@ def test_the_device_is_that_of_the_argument(device: object, expected: torch.Tens
     torch.testing.assert_close(metric(DISTORTED, REFERENCE).cpu(), expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.thorough
 def test_it_moves_with_the_module(expected: torch.Tensor) -> None:
     metric = pyiqa.create_metric("innersight-lite", device="cpu").to(torch.float64)
     assert metric.net.metric.dtype == torch.float64
@@ -152,6 +153,7 @@ def test_short_floats_are_converted(expected: torch.Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.thorough
 def test_other_presets_and_configurations(small_dino: Path, vit_weights: Path) -> None:
     vit = pyiqa.create_metric("innersight-vit", device="cpu", weights=small_dino)
     found = innersight.create_metric("vit", weights=small_dino)(REFERENCE, DISTORTED)

@@ -60,6 +60,7 @@ def expected(project: Path) -> Path:
     return project / "checks" / "expected_images" / "test_page" / "page.png"
 
 
+@pytest.mark.thorough
 def test_a_missing_expected_image_fails_and_can_be_accepted(run: Pytest, project: Path) -> None:
     failed = run()
     assert failed.returncode == 1
@@ -72,6 +73,7 @@ def test_a_missing_expected_image_fails_and_can_be_accepted(run: Pytest, project
     assert run().returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_changed_image_fails_and_leaves_three_files(run: Pytest, project: Path) -> None:
     run("--innersight-update")
     write(project, "'orange'")
@@ -88,6 +90,7 @@ def test_a_changed_image_fails_and_leaves_three_files(run: Pytest, project: Path
     assert run().returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_similar_image_passes_and_another_size_does_not(run: Pytest, project: Path) -> None:
     run("--innersight-update")
     write(project, "(0, 0, 129)")
@@ -98,6 +101,7 @@ def test_a_similar_image_passes_and_another_size_does_not(run: Pytest, project: 
     assert "has 80 x 60 pixels (width x height), but the expected one has 160 x 120" in failed.stdout
 
 
+@pytest.mark.thorough
 def test_an_update_does_not_rewrite_equal_images(run: Pytest, project: Path) -> None:
     run("--innersight-update")
     before = expected(project).stat().st_mtime_ns
@@ -115,6 +119,7 @@ def test_many(assert_similar, index):
 """
 
 
+@pytest.mark.thorough
 def test_several_processes_accept_and_compare_at_once(run: Pytest, project: Path) -> None:
     write(project, "'navy'", MANY)
     accepted = run("-p", "xdist", "-n", "2", "--innersight-update")
@@ -148,6 +153,7 @@ def test_metrics(assert_similar):
 """
 
 
+@pytest.mark.thorough
 def test_regions_16_bits_and_bad_names(run: Pytest, project: Path) -> None:
     write(project, "'navy'", OPTIONS)
     text = (project / "checks" / "test_page.py").read_text()

@@ -24,6 +24,7 @@ def expected() -> torch.Tensor:
     return innersight.create_metric("lite")(TARGET, PREDS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("reduction", "reduced"), [("mean", torch.mean), ("sum", torch.sum), ("none", torch.clone)])
 def test_an_epoch_in_batches_is_the_whole(expected: torch.Tensor, reduction: str, reduced: object) -> None:
     metric = Innersight("lite", reduction=reduction)
@@ -120,7 +121,7 @@ def test_images_are_checked() -> None:
         Innersight("lite").update((255 * PREDS).byte(), TARGET)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_two_processes_compute_the_value_of_all_images(tmp_path: Path, expected: torch.Tensor, reduction: str) -> None:
     multiprocessing.spawn(compute_in_process, args=(str(tmp_path), reduction), nprocs=2)

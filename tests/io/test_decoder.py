@@ -138,6 +138,7 @@ time.sleep(4)
 """A process that starts in 4 seconds, and decodes some images slowly."""
 
 
+@pytest.mark.thorough
 def test_the_image_after_one_that_takes_longer_is_read_and_the_start_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,6 +202,7 @@ class TestConstruction:
         assert "TF32" not in metric.citation
         assert extractor.extractor_id.endswith(", float32")
 
+    @pytest.mark.thorough
     def test_other_precisions_do_not_name_tf32_fault_13(
         self, mode: FakeTensorMode, allow_tf32: Callable[[bool, bool], None]
     ) -> None:
@@ -224,6 +225,7 @@ class TestConstruction:
 
 
 class TestMoves:
+    @pytest.mark.thorough
     def test_to_moves_the_network_and_the_device_of_the_images(self, mode: FakeTensorMode) -> None:
         metric = innersight.create_metric("lite")
         assert metric.to(CUDA) is metric
@@ -274,6 +276,7 @@ def test_scores_layers_maps_and_features_are_on_the_device(mode: FakeTensorMode,
         assert (found.device, tuple(found.shape), found.dtype) == (CUDA, shape, torch.float32)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "fp64"])
 @torch.inference_mode()
 def test_features_have_the_dtype_of_the_images_in_every_precision(mode: FakeTensorMode, precision: str) -> None:
@@ -285,6 +288,7 @@ def test_features_have_the_dtype_of_the_images_in_every_precision(mode: FakeTens
     assert metric(images, images).dtype == wanted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("distance", ["l2", "cos", "rel-l2", "channel-cos"])
 @torch.inference_mode()
 def test_every_distance_of_maps_stays_on_the_device(mode: FakeTensorMode, distance: str) -> None:
@@ -292,6 +296,7 @@ def test_every_distance_of_maps_stays_on_the_device(mode: FakeTensorMode, distan
     assert metric(*pair()).device == CUDA
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("distance", ["cos", "skld", "jsd", "wsd", "swd"])
 @torch.inference_mode()
 def test_every_distance_of_tokens_stays_on_the_device(mode: FakeTensorMode, distance: str) -> None:
@@ -337,6 +342,7 @@ class TestEngine:
         sources = SharedSources(backends_of(made)).sources
         assert {source.device.type for source in sources.values()} == {"cuda", "cpu"}
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("in_parts", [False, True])
     def test_files_are_extracted_and_compared_on_the_device(
         self, metrics: dict[str, Any], paths: list[Path], in_parts: bool, monkeypatch: pytest.MonkeyPatch
@@ -358,6 +364,7 @@ class TestEngine:
         assert set(read) == {CUDA}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("preset", ["lite", "lite:input=window=64,stride=48"])
 def test_the_gradient_is_on_the_device_of_the_images(preset: str) -> None:
     """On the meta device: autograd asks the driver for a stream of CUDA, also under `FakeTensorMode`."""

@@ -61,6 +61,7 @@ def test_what_cannot_be_made_is_refused(options: dict, message: str) -> None:
         innersight.create_metric(**options)
 
 
+@pytest.mark.thorough
 def test_l2_of_an_embedding_names_what_is_defined(tmp_path: Path) -> None:
     from standins import write_weights
 

@@ -27,6 +27,7 @@ def lite() -> innersight.FeatureMetric:
     return innersight.create_metric("lite")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("default", ["dtype fault_4", "inference fault_26", "device fault_27"])
 @pytest.mark.parametrize("name", ["lite", "lite:views.main.normalisation=backbone", "ssim"])
 def test_a_metric_does_not_depend_on_the_defaults_of_torch_fault_4(name: str, default: str, cat: torch.Tensor) -> None:
@@ -130,6 +131,7 @@ def test_other_dtypes_change_nothing_fault_6(
     assert lite(cat, noisy(cat, 0.1)).item() == expected
 
 
+@pytest.mark.thorough
 def test_an_enclosing_model_does_not_empty_the_weights_fault_5(
     lite: innersight.FeatureMetric, cat: torch.Tensor
 ) -> None:
@@ -196,6 +198,7 @@ def test_cuda_means_a_device_with_an_index_fault_17(monkeypatch: pytest.MonkeyPa
     assert find_device("cpu") == torch.device("cpu")
 
 
+@pytest.mark.thorough
 def test_values_are_not_read_while_torch_records_a_graph_fault_29(
     lite: innersight.FeatureMetric, cat: torch.Tensor
 ) -> None:
@@ -206,6 +209,7 @@ def test_values_are_not_read_while_torch_records_a_graph_fault_29(
         assert compiled(cat, other).item() == pytest.approx(lite(cat, other).item(), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_metric_is_exported_traced_and_mapped_over_a_batch_fault_29(
     lite: innersight.FeatureMetric, cat: torch.Tensor
 ) -> None:

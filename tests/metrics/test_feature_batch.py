@@ -31,6 +31,7 @@ def images(cat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return cat, (cat + strengths * noise).clamp(0, 1)
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 def test_one_reference_is_compared_with_many_images(
     metric: FeatureMetric, images: tuple[torch.Tensor, torch.Tensor]
@@ -54,6 +55,7 @@ def test_the_memory_is_that_of_the_features(vit_weights: Path, cat: torch.Tensor
     assert features.batch == 1
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 def test_one_of_several_images_is_as_if_extracted_alone(
     metric: FeatureMetric, images: tuple[torch.Tensor, torch.Tensor]
@@ -76,6 +78,7 @@ def test_one_of_several_images_is_as_if_extracted_alone(
         torch.testing.assert_close(score, scores[index : index + 1], rtol=1e-5, atol=0)
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 def test_they_move_between_devices_whole(metric: FeatureMetric, images: tuple[torch.Tensor, torch.Tensor]) -> None:
     features = metric.extract_features(images[0])

@@ -47,6 +47,7 @@ class TestEveryDistance:
         for gradient in torch.autograd.grad(score.sum(), (reference, distorted)):
             assert torch.equal(gradient, torch.zeros_like(gradient))
 
+    @pytest.mark.thorough
     def test_the_scores_of_a_batch_are_those_of_its_pairs(self, metric: FeatureMetric, images: torch.Tensor) -> None:
         distorted = noisy(images, 0.05)
         distorted[1] = images[1]  # an identical pair between two others
@@ -64,6 +65,7 @@ class TestEveryDistance:
             scores = [metric(images[:1], noisy(images[:1], strength)).item() for strength in (0.01, 0.05, 0.2)]
         assert 0 < scores[0] < scores[1] < scores[2]
 
+    @pytest.mark.thorough
     def test_both_images_have_a_gradient_along_which_the_score_rises(
         self, metric: FeatureMetric, images: torch.Tensor
     ) -> None:
@@ -78,6 +80,7 @@ class TestEveryDistance:
             lower, higher = (metric(images[:1], (distorted + sign * step).clamp(0, 1)) for sign in (-1, 1))
         assert lower < score < higher
 
+    @pytest.mark.thorough
     def test_the_layers_sum_to_the_score_except_for_a_stack_of_layers(
         self, metric: FeatureMetric, images: torch.Tensor
     ) -> None:
@@ -96,6 +99,7 @@ class TestEveryDistance:
             one, other = metric(images[:1], distorted), metric(distorted, images[:1])
         torch.testing.assert_close(one, other, rtol=1e-5, atol=0)
 
+    @pytest.mark.thorough
     def test_copies_and_pickles_score_the_same(self, metric: FeatureMetric, images: torch.Tensor) -> None:
         with torch.inference_mode():
             expected = metric(images[:1], noisy(images[:1], 0.1))
@@ -103,6 +107,7 @@ class TestEveryDistance:
                 assert other is not metric
                 assert torch.equal(other(images[:1], noisy(images[:1], 0.1)), expected)
 
+    @pytest.mark.thorough
     def test_autocast_of_the_caller_changes_no_score(self, metric: FeatureMetric, images: torch.Tensor) -> None:
         distorted = noisy(images[:1], 0.1)
         with torch.inference_mode():
@@ -126,6 +131,7 @@ def test_a_distance_of_the_stack_of_layers_has_each_layer_alone_in_per_layer(
         assert layers.sum().item() != pytest.approx(metric(images[:1], distorted).item(), rel=1e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("preset", ["lite", "paper"])
 def test_the_gradient_in_float64_is_the_central_difference(preset: str, vit_weights: Path) -> None:
     options = {"backbone": VIT, "weights": vit_weights} if preset == "paper" else {}
@@ -192,6 +198,7 @@ class TestMap:
 
 
 class TestExtractedFeatures:
+    @pytest.mark.thorough
     @torch.inference_mode()
     def test_they_score_as_the_images_and_as_the_sum_of_the_views(
         self, metric: FeatureMetric, images: torch.Tensor
@@ -264,6 +271,7 @@ class TestModule:
             assert torch.equal(loaded(cat, noisy(cat, 0.1)), lite(cat, noisy(cat, 0.1)))
         assert loaded.citation == lite.citation
 
+    @pytest.mark.thorough
     def test_as_a_loss_it_restores_a_noisy_image(self, lite: FeatureMetric, cat: torch.Tensor) -> None:
         reference = cat[..., 40:168, 100:228]
         image = noisy(reference, 0.2).requires_grad_()
@@ -290,6 +298,7 @@ class TestSharedNetworks:
         assert isinstance(second, FeatureMetric)
         return first, second
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize(
         "move", [lambda m: m.double(), lambda m: m.to(torch.float64), lambda m: nn.Sequential(m).double()]
     )

@@ -39,7 +39,6 @@ ALWAYS = ("vit_base_patch16_224.dino", "vit_base_patch32_clip_quickgelu_224.open
 """The networks of `make test`. `.ci/run` tests all."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "timm_name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.thorough) for name in SCORES]
 )

@@ -102,6 +102,7 @@ def test_channels_last(loss: MetricLoss) -> None:
     torch.testing.assert_close(loss(last, PHOTOGRAPH), loss(output, PHOTOGRAPH))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("jitter", [0, 8])
 def test_it_compiles_without_a_break(jitter: int) -> None:
     loss = as_loss("lite", jitter=jitter)
@@ -144,6 +145,7 @@ class TestJitter:
 
 
 class TestPixels:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("pixels", [0.2, 0.5])
     @pytest.mark.parametrize("changes", [{}, {"views.main.input": "short=96"}, {"scale": "log"}], ids=str)
     def test_the_share_is_that_of_white_noise_of_30_decibels(self, pixels: float, changes: dict[str, object]) -> None:
@@ -185,7 +187,7 @@ class TestPixels:
         assert MetricLoss(Blind(), pixels=0).pixel_weight == 0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_noisy_photograph_is_restored_by_gradient_descent() -> None:
     torch.manual_seed(0)
     loss = as_loss("lite", jitter=32)
@@ -227,7 +229,7 @@ class TestRefused:
             loss(PHOTOGRAPH[0], PHOTOGRAPH[0])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_processes_have_the_gradient_of_the_whole_batch(tmp_path: Path) -> None:
     multiprocessing.spawn(step_in_process, args=(str(tmp_path), 2), nprocs=2)
     multiprocessing.spawn(step_in_process, args=(str(tmp_path), 1), nprocs=1)

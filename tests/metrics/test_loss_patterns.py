@@ -61,7 +61,6 @@ def value(loss: MetricLoss, images: torch.Tensor) -> torch.Tensor:
     return loss(images, PHOTOGRAPH)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("period", "decibels"),
     [(2, 30), pytest.param(2, 45, marks=pytest.mark.thorough)]
@@ -81,7 +80,7 @@ def test_no_pattern_has_a_low_loss_and_a_low_psnr(
     assert psnr(hidden) < lowest - 4
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_descent_removes_a_hidden_pattern(
     script: ModuleType, loss: MetricLoss, loss_without_pixels: MetricLoss
 ) -> None:
@@ -96,7 +95,6 @@ def test_descent_removes_a_hidden_pattern(
     assert psnr(end) > psnr(hidden) + 6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "start", ["noise", *(pytest.param(period, marks=pytest.mark.thorough) for period in (2, 4, 8, 16, 32))]
 )

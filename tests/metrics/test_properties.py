@@ -73,6 +73,7 @@ def images(cat: torch.Tensor) -> torch.Tensor:
     return torch.cat([cat[..., :96, :130], cat[..., 100:196, 150:280]])
 
 
+@pytest.mark.thorough
 @settings(max_examples=12)
 @given(config=configurations())
 def test_promises_hold_for_any_terms_and_views(config: MetricConfig, images: torch.Tensor, vit_weights: Path) -> None:

@@ -68,7 +68,6 @@ def test_the_golden_file_holds_fifteen_pairs_of_every_case() -> None:
     assert all(len(case["pairs"]) == 15 for case in CASES.values())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", METRICS)
 @torch.inference_mode()
 def test_scores_layers_and_maps_are_those_from_before_the_redesign(

@@ -183,6 +183,7 @@ class TestRefusedFeatures:
             double.compare_features(features, double.extract_features(images[0].double()))
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 @pytest.mark.parametrize("name", ["paper", "lite"])
 def test_the_layers_of_features_are_those_of_the_images(name: str, vit_weights: Path, images) -> None:

@@ -21,6 +21,7 @@ def paper(vit_weights: Path) -> FeatureMetric:
     return innersight.create_metric("paper", backbone=VIT, weights=vit_weights)
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 def test_the_number_of_windows_at_once_changes_no_score(
     paper: FeatureMetric, cat: torch.Tensor, monkeypatch: pytest.MonkeyPatch
@@ -106,6 +107,7 @@ def test_token_norm_of_maps_is_refused_with_the_way_out() -> None:
         innersight.create_metric("lite", changes={"views.main.token_norm": "layernorm"})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ["lite", "lite:input=window=64,stride=48"])
 def test_on_the_meta_device_a_metric_gives_shapes_without_values(text: str) -> None:
     metric = innersight.create_metric(text).to("meta")
@@ -155,6 +157,7 @@ class TestInParts:
         with pytest.raises(ArgumentError, match=r"^Argument `images` must hold values in \[0, 1\]"):
             lite.extract_features(cat * 255)
 
+    @pytest.mark.thorough
     @torch.inference_mode()
     @pytest.mark.parametrize(("at_once", "parts"), [(4, [4, 2]), (1, [1] * 6), (16, [6])])
     def test_the_score_is_the_mean_of_the_parts_by_their_windows(

@@ -24,6 +24,7 @@ JUMPING = (
 )
 
 
+@pytest.mark.thorough
 def test_a_clock_that_jumps_at_each_reading_changes_no_row(faulty: Faulty) -> None:
     assert faulty.run_with(JUMPING, "--out", "scores.csv", "--cache", "cache") == (0, "")
     assert faulty.run("--out", "whole.csv") == (0, "")
@@ -31,6 +32,7 @@ def test_a_clock_that_jumps_at_each_reading_changes_no_row(faulty: Faulty) -> No
     assert len(faulty.rows("scores.csv")) == ROWS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("jump", [-HOURS, HOURS])
 def test_files_of_a_past_or_future_clock_are_resumed_and_cached_as_others(faulty: Faulty, jump: float) -> None:
     for path in faulty.folder.iterdir():

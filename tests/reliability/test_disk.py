@@ -36,6 +36,7 @@ def obey_permissions() -> None:
                 raise OSError("the power of root could not be dropped")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [0, 1, 2000, 2500, 3000])
 def test_a_limit_of_any_size_on_results_and_journal_is_one_line_and_resumes(faulty: Faulty, size: int) -> None:
     status, errors = faulty.run(
@@ -47,6 +48,7 @@ def test_a_limit_of_any_size_on_results_and_journal_is_one_line_and_resumes(faul
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("left", [0, 4, 8])
 def test_a_full_disk_under_results_and_journal_is_one_line_and_resumes(
     faulty: Faulty, small_disk: Path, left: int
@@ -63,6 +65,7 @@ def test_a_full_disk_under_results_and_journal_is_one_line_and_resumes(
     assert len(faulty.rows("disk/scores.csv")) == ROWS
 
 
+@pytest.mark.thorough
 def test_a_full_disk_under_the_cache_is_one_line_and_resumes(faulty: Faulty, small_disk: Path) -> None:
     status, errors = faulty.run("--out", "scores.csv", "--cache", "disk/cache")
     assert status == 2
@@ -71,6 +74,7 @@ def test_a_full_disk_under_the_cache_is_one_line_and_resumes(faulty: Faulty, sma
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("option", ["--report=disk/page.html", "--summary=disk/summary.json"])
 def test_a_full_disk_under_report_and_summary_is_one_line_and_keeps_the_rows(
     faulty: Faulty, small_disk: Path, option: str
@@ -95,6 +99,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_one_line_before_the_first
     assert not list(folder.iterdir())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["scores.csv.journal", "scores.csv.run.json", "scores.csv.partial"])
 def test_a_file_of_the_output_that_cannot_be_written_to_is_one_line(faulty: Faulty, name: str) -> None:
     (faulty.folder / name).write_bytes(b"")
@@ -145,6 +150,7 @@ def test_an_image_that_vanishes_during_the_run_is_the_error_of_its_row(faulty: F
     assert "Traceback" not in rows[11]["error"]
 
 
+@pytest.mark.thorough
 def test_a_list_that_changes_during_the_run_is_one_line_and_is_not_mixed_up(faulty: Faulty) -> None:
     text = (faulty.folder / "list.csv").read_text()
     code = DURING.format("open('list.csv', 'a').write('r0.png,d1.jpg\\n')")
@@ -156,6 +162,7 @@ def test_a_list_that_changes_during_the_run_is_one_line_and_is_not_mixed_up(faul
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 def test_a_list_that_vanishes_during_the_run_is_one_line(faulty: Faulty) -> None:
     code = DURING.format("os.rename('list.csv', 'away.csv')")
     status, errors = faulty.run_with(code, "--out", "scores.csv")

@@ -53,6 +53,7 @@ def test_fifty_kills_at_random_moments_lose_and_repeat_no_row(faulty: Faulty) ->
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "place",
     [
@@ -78,6 +79,7 @@ def test_a_kill_beside_each_step_of_the_output_loses_no_row(faulty: Faulty, plac
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_run_without_a_traceback_and_the_run_resumes(
     faulty: Faulty, number: signal.Signals, status: int
@@ -100,6 +102,7 @@ def test_a_signal_ends_the_run_without_a_traceback_and_the_run_resumes(
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "command",
     ["batch list.csv --out scores.csv", "score r0.png d0.jpg", "score r0.png d0.jpg --json", "metrics"],

@@ -13,6 +13,7 @@ _LOADER = 127
 """The status with which the loader of the C library ends a process that has no memory for the data of a thread."""
 
 
+@pytest.mark.thorough
 def test_memory_that_runs_out_during_the_run_is_one_line_and_the_run_resumes(faulty: Faulty) -> None:
     """From its fifth extraction on, the process gets no more address space."""
     code = (
@@ -53,6 +54,7 @@ def test_too_little_memory_from_the_start_is_no_traceback_and_the_run_resumes(fa
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["compare", "extract"])
 def test_a_memory_error_of_a_worker_is_one_line_and_the_run_resumes(faulty: Faulty, name: str) -> None:
     owner = "innersight.inference.extractor.FeatureExtractor"
@@ -73,6 +75,7 @@ def test_a_memory_error_of_a_worker_is_one_line_and_the_run_resumes(faulty: Faul
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 def test_a_worker_that_the_out_of_memory_killer_ends_takes_the_process_along_and_the_run_resumes(
     faulty: Faulty,
 ) -> None:

@@ -44,6 +44,7 @@ def first(faulty: Faulty, out: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_the_second_run_of_an_output_is_refused_and_the_first_is_not_harmed(faulty: Faulty, suffix: str) -> None:
     out = f"scores.{suffix}"
@@ -64,6 +65,7 @@ def test_the_second_run_of_an_output_is_refused_and_the_first_is_not_harmed(faul
     assert scores == [float(row["score"]) for row in faulty.rows("whole.csv")]
 
 
+@pytest.mark.thorough
 def test_the_lock_of_a_killed_run_does_not_block(faulty: Faulty) -> None:
     with first(faulty, "scores.csv") as process:
         process.kill()
@@ -71,6 +73,7 @@ def test_the_lock_of_a_killed_run_does_not_block(faulty: Faulty) -> None:
     faulty.resumes("scores.csv")
 
 
+@pytest.mark.thorough
 def test_two_runs_with_one_cache_of_which_one_is_killed_give_equal_rows(faulty: Faulty) -> None:
     assert faulty.run("--out", "whole.csv") == (0, "")
     other = faulty.start("--out", "a.csv", "--cache", "cache")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 expect = pytest.importorskip("playwright.sync_api", reason="NOT RUN: playwright is not installed").expect
 
 
+@pytest.mark.thorough
 def test_the_page_loads_nothing_but_itself(report: Path, watched: WatchedPage) -> None:
     watched.page.goto(report.as_uri())
     open_pair(watched.page, "cat-10.jpg")
@@ -31,6 +32,7 @@ def test_the_page_loads_nothing_but_itself(report: Path, watched: WatchedPage) -
     assert watched.errors == []
 
 
+@pytest.mark.thorough
 def test_pairs_are_sorted_by_score_and_then_by_what_is_selected(page: Page, rows: list[ReportRow]) -> None:
     scores = sorted((row.scores["lite"] for row in rows if row.scores), reverse=True)
     assert column(page, "score0") == [*(f"{score:.4f}" for score in scores), ""]
@@ -38,6 +40,7 @@ def test_pairs_are_sorted_by_score_and_then_by_what_is_selected(page: Page, rows
     assert column(page, "distorted") == sorted(row.distorted for row in rows)
 
 
+@pytest.mark.thorough
 def test_filters_of_text_and_numbers_and_the_search_leave_the_pairs_that_match(
     page: Page, rows: list[ReportRow]
 ) -> None:
@@ -64,6 +67,7 @@ def test_filters_of_text_and_numbers_and_the_search_leave_the_pairs_that_match(
     expect(shown).to_have_text("11 pairs")
 
 
+@pytest.mark.thorough
 def test_a_pair_shows_its_values_and_the_parts_of_its_score(page: Page, rows: list[ReportRow]) -> None:
     open_pair(page, "cat-10.jpg")
     row = next(row for row in rows if row.distorted == "cat-10.jpg")
@@ -75,6 +79,7 @@ def test_a_pair_shows_its_values_and_the_parts_of_its_score(page: Page, rows: li
     assert "180 \u00d7 120 pixels." in page.locator("#pair-about").inner_text()
 
 
+@pytest.mark.thorough
 def test_dragging_moves_the_boundary_between_the_images(page: Page) -> None:
     open_pair(page, "cat-10.jpg")
     box = page.locator("#stage").bounding_box()
@@ -92,6 +97,7 @@ def test_dragging_moves_the_boundary_between_the_images(page: Page) -> None:
     assert page.evaluate(clip) == "inset(0px 0px 0px 0%)"
 
 
+@pytest.mark.thorough
 def test_the_images_on_both_sides_of_the_boundary_are_the_files(
     page: Page, rows: list[ReportRow], tmp_path: Path
 ) -> None:
@@ -116,6 +122,7 @@ def crop_of(page: Page, folder: Path) -> Image.Image:
     return Image.open(folder / "stage.png").convert("RGB").crop(tuple(round(edge) for edge in box))
 
 
+@pytest.mark.thorough
 def test_the_map_lies_over_the_distorted_image_with_an_opacity(page: Page) -> None:
     open_pair(page, "cat-10.jpg")
     canvas = page.locator("#pane-distorted canvas")
@@ -139,6 +146,7 @@ def pixels_of(canvas: Locator) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGBA")).reshape(-1, 4)
 
 
+@pytest.mark.thorough
 def test_both_images_zoom_and_move_together(page: Page) -> None:
     open_pair(page, "cat-10.jpg")
     page.keyboard.press("d")
@@ -159,6 +167,7 @@ def test_both_images_zoom_and_move_together(page: Page) -> None:
     assert "scale(1)" in page.evaluate(worlds)[0]
 
 
+@pytest.mark.thorough
 def test_flicker_shows_both_images_in_turn(page: Page) -> None:
     open_pair(page, "cat-10.jpg")
     page.get_by_role("radio", name="Flicker").click()
@@ -168,6 +177,7 @@ def test_flicker_shows_both_images_in_turn(page: Page) -> None:
     assert page.locator("#pane-distorted").evaluate("(pane) => pane.style.visibility") == ""
 
 
+@pytest.mark.thorough
 def test_a_point_of_the_scatter_opens_its_pair(page: Page, rows: list[ReportRow]) -> None:
     point = page.locator("#scatter .scatterlayer .point").first
     point.scroll_into_view_if_needed()
@@ -196,6 +206,7 @@ def test_the_plots_show_the_statistics(page: Page, rows: list[ReportRow]) -> Non
     assert "SRCC" in page.locator("#summary").inner_text()
 
 
+@pytest.mark.thorough
 def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
     page.locator(".tabulator-tableholder").focus()
     page.keyboard.press("ArrowDown")
@@ -214,12 +225,14 @@ def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
     assert page.evaluate("document.activeElement.className") == "tabulator-tableholder"
 
 
+@pytest.mark.thorough
 def test_a_pair_without_a_score_says_why(page: Page) -> None:
     page.locator(".tabulator-row", has_text="gone.png").click()
     expect(page.locator("#pair-message")).to_have_text("The file is missing.")
     expect(page.locator("#stage")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_the_theme_follows_the_system_and_the_button(report: Path, chromium) -> None:
     with WatchedPage(chromium, dark=True) as dark:
         dark.page.goto(report.as_uri())
@@ -229,6 +242,7 @@ def test_the_theme_follows_the_system_and_the_button(report: Path, chromium) -> 
         assert dark.page.evaluate(background) == "rgb(255, 255, 255)"
 
 
+@pytest.mark.thorough
 def test_nothing_is_wider_than_a_telephone(report: Path, chromium) -> None:
     with WatchedPage(chromium, width=390, height=844) as narrow:
         narrow.page.goto(report.as_uri())

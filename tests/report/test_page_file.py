@@ -32,6 +32,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.thorough
 def test_text_of_a_list_is_shown_and_never_run(rows: list[ReportRow], watched: WatchedPage, tmp_path: Path) -> None:
     scorer = Scorer("lite")
     known = rows[0]
@@ -78,6 +79,7 @@ def test_text_of_a_list_is_shown_and_never_run(rows: list[ReportRow], watched: W
     assert watched.errors == []  # the policy of the page had nothing to stop
 
 
+@pytest.mark.thorough
 def test_the_policy_stops_a_script_that_is_not_of_the_page(report: Path, chromium) -> None:
     watched = WatchedPage(chromium)
     watched.page.goto(report.as_uri())
@@ -92,6 +94,7 @@ def test_the_policy_stops_a_script_that_is_not_of_the_page(report: Path, chromiu
     assert len([error for error in watched.errors if "Content Security Policy" in error]) == 2
 
 
+@pytest.mark.thorough
 def test_linked_images_are_the_files(rows: list[ReportRow], watched: WatchedPage) -> None:
     scorer = Scorer("lite")
     folder = rows[0].files[0].parent
@@ -107,6 +110,7 @@ def test_linked_images_are_the_files(rows: list[ReportRow], watched: WatchedPage
     assert set(watched.requests) == files
 
 
+@pytest.mark.thorough
 def test_a_table_of_10_000_pairs_draws_the_visible_rows_only(watched: WatchedPage, tmp_path: Path) -> None:
     scorer = Scorer("lite")
     many = [ReportRow("r.png", f"{number:05}.png", {"lite": float(number * 7919 % 10007)}) for number in range(10_000)]

@@ -28,6 +28,7 @@ def scripts() -> Iterator[tuple[ModuleType, ModuleType]]:
         sys.path.remove(str(RESEARCH))
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 @pytest.mark.parametrize(
     "text",

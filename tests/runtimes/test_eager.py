@@ -75,6 +75,7 @@ def test_16_bit_products_come_back_in_the_images_dtype(
                 assert torch.finfo(SHORT[precision]).eps / 100 < error < 10 * torch.finfo(SHORT[precision]).eps
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("preset", "precision"), TOLERANCE)
 def test_16_bit_scores_are_those_of_fp32_within_what_is_said(
     preset: str, precision: str, photographs: torch.Tensor, vit_weights: Path
@@ -136,7 +137,7 @@ def test_what_torch_compiles_is_what_runs(monkeypatch: pytest.MonkeyPatch, netwo
     assert runs == [backbone.outputs]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_compiled_scores_are_those_of_torch(cnn_weights: Path) -> None:
     if not (shutil.which("g++") or shutil.which("c++")):
         pytest.skip("NOT RUN: torch.compile needs a C++ compiler, and neither g++ nor c++ is here")

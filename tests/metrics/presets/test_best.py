@@ -34,6 +34,7 @@ def pair(cat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return image, noisy(image, 0.1)
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 def test_score_layers_and_map_are_the_means_of_the_views_by_their_weights(
     made: dict[str, FeatureMetric], pair: tuple[torch.Tensor, torch.Tensor]
@@ -59,6 +60,7 @@ def test_the_columns_of_the_second_view_carry_its_name(made: dict[str, FeatureMe
     )
 
 
+@pytest.mark.thorough
 def test_the_gradient_is_the_mean_of_the_views_by_their_weights(
     made: dict[str, FeatureMetric], pair: tuple[torch.Tensor, torch.Tensor]
 ) -> None:

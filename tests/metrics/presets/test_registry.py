@@ -58,6 +58,7 @@ def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
 
 @pytest.mark.parametrize("preset", ["lite", "vit", "best", "paper"])
 class TestEveryPreset:
+    @pytest.mark.thorough
     def test_identical_images_score_exactly_zero_with_a_zero_gradient(
         self, metrics: dict[str, FeatureMetric], preset: str, small: torch.Tensor
     ) -> None:
@@ -67,6 +68,7 @@ class TestEveryPreset:
         for gradient in torch.autograd.grad(score.sum(), (reference, distorted)):
             assert torch.equal(gradient, torch.zeros_like(gradient))
 
+    @pytest.mark.thorough
     @torch.inference_mode()
     def test_identical_layers_and_maps_are_exactly_zero(
         self, metrics: dict[str, FeatureMetric], preset: str, small: torch.Tensor
@@ -93,6 +95,7 @@ class TestEveryPreset:
         torch.testing.assert_close(metric.compare_features(*features), score, rtol=1e-5, atol=0)
         torch.testing.assert_close(metric.per_layer(small, distorted).sum(1), score, rtol=1e-5, atol=1e-6)
 
+    @pytest.mark.thorough
     def test_each_of_its_terms_alone_has_a_finite_gradient(
         self, small_dino: Path, vit_weights: Path, preset: str, small: torch.Tensor
     ) -> None:
@@ -185,7 +188,7 @@ class TestStrengthsOfDistortions:
         assert {name: inversions for name, (_, inversions) in found.items()} == dict.fromkeys(found, 0)
         assert all(len(row) == 8 for scores, _ in found.values() for row in scores)
 
-    @pytest.mark.slow
+    @pytest.mark.thorough
     def test_lite_rises_with_six_distortions_of_the_photographs_of_scikit_image(self, strengths: ModuleType) -> None:
         from skimage import data
 

@@ -14,6 +14,7 @@ from preset_formulas import chroma_range_of, log_scale, moments_difference
 from standins import noisy
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 def test_vit_equals_its_definition_written_out(small_dino: Path, cat: torch.Tensor) -> None:
     metric = innersight.create_metric("vit", weights=small_dino)

@@ -31,6 +31,7 @@ def figure() -> Figure:
     return draw_scatter([1, 2, 3, 4, 5], [1, 2, 4, 3, 5], opinion_direction="lower-is-better")
 
 
+@pytest.mark.thorough
 def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     written = []
     for seed in ("1", "2"):
@@ -69,6 +70,7 @@ def test_png_has_300_dots_per_inch(figure: Figure, tmp_path: Path) -> None:
         assert "Software" not in image.info
 
 
+@pytest.mark.thorough
 def test_the_settings_of_the_user_do_not_change_the_file(
     figure: Figure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

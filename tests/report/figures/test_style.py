@@ -37,6 +37,7 @@ def test_the_settings_are_restored_after_an_error() -> None:
     assert settings() == before
 
 
+@pytest.mark.thorough
 def test_pyplot_is_not_loaded_and_no_display_is_needed() -> None:
     code = (
         "import sys; from innersight.report.figures import draw_scatter, save_figure; "
@@ -69,6 +70,7 @@ def test_a_width_that_is_no_width_of_a_paper_is_refused(width: float) -> None:
         new_figure(width, 2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [2.0, 3.5, 7.16])
 def test_a_legend_fits_and_its_entries_are_in_rows(width: float) -> None:
     with figure_style():
