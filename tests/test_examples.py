@@ -21,8 +21,6 @@ EXAMPLES = ROOT / "examples"
 PHOTOGRAPHS = EXAMPLES / "photographs"
 NUMBER = re.compile(r"-?\d+\.\d+|\d+")
 
-pytestmark = pytest.mark.slow
-
 
 def run(name: str, folder: Path) -> list[str]:
     """Run an example in another folder, and return the lines that it prints."""

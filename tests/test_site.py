@@ -31,7 +31,6 @@ pytest.importorskip("mkdocs", reason="NOT RUN: the extra docs is not installed")
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 NOTICE = "notice.md"  # from the file NOTICE, when the site is built
-pytestmark = pytest.mark.slow
 
 
 class Links(HTMLParser):

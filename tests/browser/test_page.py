@@ -29,7 +29,6 @@ from png_files import chunk, write_png
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.slow
 
 TOLERANCE = 1e-4
 

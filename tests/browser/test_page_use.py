@@ -13,8 +13,6 @@ from tests.browser.conftest import AppPage, canvas_pixels
 
 from browsers import WatchedPage
 
-pytestmark = pytest.mark.slow
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 

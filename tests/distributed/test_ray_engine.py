@@ -24,7 +24,6 @@ from innersight.inference.batch import score_list
 from innersight.inference.pair_lists import open_list
 
 ray = pytest.importorskip("ray", reason="NOT RUN: ray is not installed")
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
