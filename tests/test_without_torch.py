@@ -159,6 +159,7 @@ def test_what_needs_torch_names_the_extra_in_one_line(pair: Path, arguments: tup
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -19,6 +19,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_indices_mean_all_layers(name: str) -> None:
     model = fill(timm.create_model(name, pretrained=False))

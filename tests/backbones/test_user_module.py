@@ -77,6 +77,7 @@ class TestFeatures:
             torch.testing.assert_close(ours, theirs)
         torch.testing.assert_close(backbone.intermediate(images(), (1,)).layers[0], expected[1])
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize(
         ("name", "options"),
         [

@@ -216,6 +216,7 @@ def test_the_progress_of_loading_is_shown_and_files_can_be_chosen_meanwhile(
     assert watched.page.is_hidden("#progress")
 
 
+@pytest.mark.thorough
 def test_a_network_that_cannot_be_loaded_is_an_error(chromium: Browser, page_url: str, pair: tuple[Path, Path]) -> None:
     page = chromium.new_page()
     page.route("**/compare.onnx", lambda route: route.fulfill(status=404))

@@ -77,6 +77,7 @@ def test_a_frame_is_chosen_within_the_limits(run_here: Run, folder: Path) -> Non
     assert "the file has the frames 0 to 1" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_report_shows_no_image_beyond_the_limits(run_here: Run, folder: Path) -> None:
     run_here("batch", "list.csv", "--out", "all.csv", "--quiet")
     for options, refused in (((), False), (("--max-pixels", "10000"), True)):

@@ -55,6 +55,7 @@ def test_it_serves_the_page_until_ctrl_c(start: Start) -> None:
     assert (process.returncode, output.strip(), errors) == (0, "", "")
 
 
+@pytest.mark.thorough
 def test_two_commands_have_different_ports_and_a_port_in_use_is_an_error(start: Start, run: Run) -> None:
     first, second = (address_of(start("--no-browser")) for _ in range(2))
     assert first != second

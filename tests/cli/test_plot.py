@@ -172,6 +172,7 @@ def test_layers_reads_the_parts_of_one_of_several_metrics(run_here: Run, tmp_pat
     assert [float(line.get_ydata()[0]) for line in drawn[0].axes[0].lines] == [1.0, 1.0, -1.0]
 
 
+@pytest.mark.thorough
 def test_map_shows_the_score_of_the_command_score(run_here: Run, files: Path, drawn: list[Figure]) -> None:
     arguments = ("ref.png", "dis.jpg", "--ignore", "0,0,200,100", "--crop-border", "8")
     score = json.loads(run_here("score", *arguments, "--json").stdout)["score"]
@@ -188,6 +189,7 @@ def test_map_shows_the_score_of_the_command_score(run_here: Run, files: Path, dr
         assert image.width == round(7.16 * 300)
 
 
+@pytest.mark.thorough
 def test_map_takes_changes_of_the_configuration(run_here: Run, files: Path, drawn: list[Figure]) -> None:
     done = run_here("plot", "map", "ref.png", "dis.jpg", "--out", "fig.svg", "--set", "terms.moments.weight=0")
     assert done.returncode == 0, done.stderr

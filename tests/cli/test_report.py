@@ -150,6 +150,7 @@ def test_bench_draws_the_agreement_of_choices(run_here: Run, listed: Path) -> No
     assert statistics == {name: results[name] for name in ("agreement", "single_viewer", "majority")}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -67,6 +67,7 @@ def test_no_sentence_where_nothing_is_known(run_here: Run, files: Path) -> None:
     assert "Photographs" not in run_here("score", "ref.png", "ref.png").stdout
 
 
+@pytest.mark.thorough
 def test_a_frame_is_chosen(run_here: Run, files: Path) -> None:
     pictures = [Image.open(files / name).convert("RGB") for name in ("ref.png", "dis.jpg")]
     for name, shown in (("a.png", pictures), ("b.png", pictures[:1] * 2)):
@@ -158,6 +159,7 @@ def test_a_term_whose_weight_is_set_to_0_is_left_out(run_here: Run, files: Path)
     )
 
 
+@pytest.mark.thorough
 def test_a_file_that_metrics_show_wrote_gives_the_score_of_the_preset(run_here: Run, files: Path) -> None:
     (files / "mine.toml").write_text(run_here("metrics", "show", "lite").stdout)
     preset, own = (
@@ -275,6 +277,7 @@ def test_without_network_the_error_names_the_model_and_two_ways_out(run: Run, fi
 
 
 class TestRegion:
+    @pytest.mark.thorough
     def test_an_ignored_rectangle_is_not_scored(self, run_here: Run, files: Path) -> None:
         changed = np.array(Image.open(files / "ref.png"))
         changed[10:40, 20:120] = 255

@@ -23,6 +23,7 @@ def test_a_known_function_is_recovered(parameters: int, curve) -> None:
     assert fit.falls == (curve[0] > curve[-1])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("parameters", [4, 5])
 @given(seed=st.integers(0, 1000), scale=st.sampled_from([1e-6, 1.0, 1e6]))
 def test_the_fit_does_not_depend_on_the_units_of_the_scores(parameters: int, seed: int, scale: float) -> None:

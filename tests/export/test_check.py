@@ -60,6 +60,7 @@ def test_the_windows_of_the_paper_accept_enough_sizes() -> None:
     assert sum(grid is not None and len(grid) <= _MOST_WINDOWS for grid in grids) >= _LEAST_SIZES
 
 
+@pytest.mark.thorough
 def test_a_right_bundle_passes_with_its_largest_differences(metric: FeatureMetric) -> None:
     found = check_bundle(Changed("nothing"), metric, FEW)
     assert found["sizes"] == 3

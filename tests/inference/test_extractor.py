@@ -59,6 +59,7 @@ def score_pair(engine: FeatureExtractor, pair: list[Path], *, in_parts: bool = F
     return engine.compare(reference, distorted)
 
 
+@pytest.mark.thorough
 def test_metrics_with_one_extractor_id_share_an_extraction_of_all_their_layers(
     paper: Metrics, pair: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +127,7 @@ class TestMemory:
 
 
 class TestExtract:
+    @pytest.mark.thorough
     def test_an_error_that_is_kept_keeps_no_features_of_other_images(
         self, lite: Metrics, pair: list[Path], tmp_path: Path
     ) -> None:

@@ -142,6 +142,7 @@ class TestSecondRun:
         monkeypatch.setattr("innersight.inference.extractor.read_picture", lambda _: 1 / 0)
         assert list(score_pairs(pairs, psnr, cache=cache)) == first
 
+    @pytest.mark.thorough
     def test_identical_pixels_score_exactly_0_though_their_features_differ_by_rounding(
         self, pairs: Pairs, metrics: Metrics, tmp_path: Path
     ) -> None:

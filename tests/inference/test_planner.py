@@ -186,6 +186,7 @@ def test_best_gives_the_score_of_the_metric_itself(pairs: Pairs, small_dino: Pat
             assert result.per_layer[name] == pytest.approx(layers_by_hand(metric, pair), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_metrics_of_other_libraries_are_scored_beside_those_of_features_fault_49(
     pairs: Pairs, metrics: Metrics
 ) -> None:
@@ -250,6 +251,7 @@ def test_an_error_that_the_input_did_not_cause_ends_the_run(
         list(score_pairs(pairs, metrics))
 
 
+@pytest.mark.thorough
 def test_a_run_does_not_change_the_number_of_threads_of_torch(pairs: Pairs, metrics: Metrics) -> None:
     def threads() -> int:
         with ThreadPoolExecutor(1) as pool:
@@ -312,6 +314,7 @@ def test_a_pair_that_cannot_be_scored_gets_its_error_and_the_others_are_scored(
         assert result.scores == {}
 
 
+@pytest.mark.thorough
 def test_per_layer_is_computed_if_asked_for(pairs: Pairs, metrics: Metrics) -> None:
     (result,) = score_pairs(pairs[:1], {"lite": metrics["lite"]}, with_layers=True)
     assert np.sum(result.per_layer["lite"]) == pytest.approx(result.scores["lite"], rel=1e-6)

@@ -51,6 +51,7 @@ class TestMask:
         assert plain.per_layer == masked.per_layer
         assert np.array_equal(np.asarray(plain.map), np.asarray(masked.map))
 
+    @pytest.mark.thorough
     def test_a_nearly_white_mask_hardly_changes_the_score(self, scorer: Scorer, pair: tuple[Any, Any]) -> None:
         mask = np.full(SIZE, 0.999, np.float32)  # it takes the weighted path
         assert scorer.score(*pair, mask=mask).score == pytest.approx(scorer(*pair), rel=1e-5)
@@ -82,6 +83,7 @@ class TestMask:
         assert whole < inside
         assert inside == pytest.approx(everywhere, rel=0.15)
 
+    @pytest.mark.thorough
     def test_a_map_is_0_outside_and_that_of_the_metric_inside(self, scorer: Scorer, pair: tuple[Any, Any]) -> None:
         found = np.asarray(scorer.score(*pair, mask=LEFT, map=True).map)
         assert found.shape == SIZE

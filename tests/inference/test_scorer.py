@@ -86,6 +86,7 @@ class TestScore:
         metric = innersight.create_metric(text, **options)
         assert Scorer(metric)(*files) == pytest.approx(score_by_hand(metric, files), rel=1e-5)
 
+    @pytest.mark.thorough
     def test_per_layer_and_map_are_computed_if_asked_for(self, lite: Scorer, files: Files) -> None:
         metric = innersight.create_metric("lite")
         bare, full = lite.score(*files), lite.score(*files, per_layer=True, map=True)
@@ -110,6 +111,7 @@ class TestScore:
             expected = metric.map(*tensors_of(files))[0].numpy()
         assert np.allclose(found.map, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
+    @pytest.mark.thorough
     def test_the_pixels_of_a_large_reference_are_dropped_before_the_distorted_image_is_read(
         self, lite: Scorer, files: Files, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -55,6 +55,7 @@ def test_it_can_be_registered_twice(names: tuple[str, ...]) -> None:
     assert pyiqa.list_models() == before
 
 
+@pytest.mark.thorough
 def test_shapes_and_facts_are_those_of_a_metric_of_pyiqa(metric: torch.nn.Module, expected: torch.Tensor) -> None:
     theirs = pyiqa.create_metric("gmsd", device="cpu")
     assert metric(DISTORTED, REFERENCE).shape == theirs(DISTORTED, REFERENCE).shape == (2,)
@@ -85,6 +86,7 @@ def test_a_reference_is_needed(metric: torch.nn.Module) -> None:
         metric(DISTORTED)
 
 
+@pytest.mark.thorough
 def test_it_is_a_loss(expected: torch.Tensor) -> None:
     loss = pyiqa.create_metric("innersight-lite", as_loss=True, device="cpu")
     output = (3 * DISTORTED - 1).requires_grad_()  # values outside [0, 1], as of a network

@@ -176,6 +176,7 @@ class TestMode:
 
 
 class TestConstruction:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("name", ["cuda", "cuda:0", "auto", CUDA])
     def test_a_metric_is_made_on_the_device_with_its_index_fault_17(
         self, mode: FakeTensorMode, name: str | torch.device
@@ -185,6 +186,7 @@ class TestConstruction:
         assert devices(metric) == {CUDA}
         assert metric.describe()["device"] == "cuda:0"
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("preset", ["lite", "vit", "best"])
     def test_tf32_is_in_the_precision_fault_13(
         self, mode: FakeTensorMode, allow_tf32: Callable[[bool, bool], None], preset: str

@@ -6,6 +6,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 import torch
 
 import innersight
@@ -72,6 +73,7 @@ def test_a_term_of_weight_zero_is_not_described() -> None:
     assert "moments" not in metric.citation
 
 
+@pytest.mark.thorough
 def test_every_change_that_changes_a_score_changes_the_citation() -> None:
     texts = [
         "lite", "lite:layers=0,1", "lite:distance=rel-l2", "lite:input=native", "lite:scale=linear", "lite:reduce=sum",

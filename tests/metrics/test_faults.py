@@ -228,6 +228,7 @@ def test_a_metric_is_exported_traced_and_mapped_over_a_batch_fault_29(
     assert scores.tolist() == pytest.approx([expected, 0], rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_validate_false_skips_the_range_check_alone_fault_29(cat: torch.Tensor) -> None:
     metric = innersight.create_metric("lite", validate=False)
     assert metric(cat * 2, cat * 2).item() == 0

@@ -147,6 +147,7 @@ def test_the_gradient_in_float64_is_the_central_difference(preset: str, vit_weig
 
 
 class TestMap:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("preset", ["lite", "paper"])
     def test_it_is_largest_where_the_images_differ(self, preset: str, vit_weights: Path, cat: torch.Tensor) -> None:
         options = {"backbone": VIT, "weights": vit_weights} if preset == "paper" else {}

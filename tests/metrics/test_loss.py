@@ -25,6 +25,7 @@ def loss() -> MetricLoss:
     return as_loss("lite")
 
 
+@pytest.mark.thorough
 def test_it_is_the_linear_score_of_the_output_and_the_squared_error(loss: MetricLoss) -> None:
     metric = innersight.create_metric("lite", changes={"scale": "linear"})
     output = noisy(PHOTOGRAPH)
@@ -168,6 +169,7 @@ class TestPixels:
         ):
             as_loss("gmsd", scale="log")
 
+    @pytest.mark.thorough
     def test_the_weight_does_not_depend_on_the_precision(self) -> None:
         assert as_loss("lite", precision="fp64").pixel_weight == as_loss("lite").pixel_weight
 

@@ -112,6 +112,7 @@ class TestSharedFeatures:
             fewer.compare_features(*features), fewer(images[0], images[1][:1]), rtol=1e-5, atol=0
         )
 
+    @pytest.mark.thorough
     @torch.inference_mode()
     def test_metrics_of_other_layers_and_distances_compare_one_extraction(self, vit_weights: Path, images) -> None:
         options = {"backbone": VIT, "weights": vit_weights}

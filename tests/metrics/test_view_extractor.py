@@ -74,6 +74,7 @@ def test_a_batch_shares_the_windows_at_once() -> None:
     assert size_of(torch.zeros(1, 3, 4, 5)) == (4, 5)
 
 
+@pytest.mark.thorough
 @torch.inference_mode()
 def test_images_are_resized_to_the_short_side_and_to_the_patch(small_dino: Path, vit_weights: Path) -> None:
     """Whole images fit the patch of 14 pixels; the images that windows are cut from need not."""

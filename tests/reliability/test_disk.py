@@ -110,6 +110,7 @@ def test_a_file_of_the_output_that_cannot_be_written_to_is_one_line(faulty: Faul
     assert name in errors
 
 
+@pytest.mark.thorough
 def test_an_image_that_cannot_be_read_is_the_error_of_its_row_only(faulty: Faulty) -> None:
     (faulty.folder / "d3.jpg").chmod(0)
     status, errors = faulty.run("--out", "scores.csv", before=obey_permissions)
@@ -138,6 +139,7 @@ DURING = (
 )
 
 
+@pytest.mark.thorough
 def test_an_image_that_vanishes_during_the_run_is_the_error_of_its_row(faulty: Faulty) -> None:
     code = DURING.format("os.rename('d11.jpg', 'away.jpg')")
     status, errors = faulty.run_with(code, "--out", "scores.csv", "--workers", "1", "--batch-size", "1")

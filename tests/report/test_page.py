@@ -194,6 +194,7 @@ def test_a_point_of_the_scatter_opens_its_pair(page: Page, rows: list[ReportRow]
     assert page.locator("#pair-title").inner_text().startswith(rows[row].distorted)
 
 
+@pytest.mark.thorough
 def test_the_plots_show_the_statistics(page: Page, rows: list[ReportRow]) -> None:
     assert page.locator("#bars .point").count() == 1
     assert page.locator("#kinds .boxlayer .trace").count() == 2

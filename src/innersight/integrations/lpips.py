@@ -57,7 +57,7 @@ class LPIPS(nn.Module):
         try:
             loss = as_loss("lite" if net in _NETS else net, reduction="none", pixels=0)
         except ArgumentError as error:
-            raise ArgumentError(f"Argument `net`: {error}") from None
+            raise ArgumentError(str(error).replace("Argument `metric`", "Argument `net`", 1)) from None
         self.metric = cast(FeatureMetric, loss.metric)
 
     def forward(

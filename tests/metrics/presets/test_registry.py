@@ -131,6 +131,7 @@ class TestWhatAPresetRespondsTo:
         torch.testing.assert_close((luma * muted).sum(1), (luma * turned).sum(1), atol=1e-4, rtol=0)
         assert metric(muted, turned).item() > metric(muted, noisy(muted, 2 / 255)).item() > 0
 
+    @pytest.mark.thorough
     @torch.inference_mode()
     def test_one_level_of_brightness(self, metrics: dict[str, FeatureMetric], preset: str, cat: torch.Tensor) -> None:
         metric = metrics[preset]

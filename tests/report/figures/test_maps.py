@@ -42,6 +42,7 @@ def test_a_map_of_equal_images_is_dark() -> None:
     assert drawn.to_rgba(0.0)[:3] == pytest.approx((0, 0, 0), abs=0.02)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [(40, 60), (60, 40), (50, 50)])
 @pytest.mark.parametrize("width", [3.0, 3.5, 5.5, 7.16])
 def test_nothing_overlaps_or_is_cut(size: tuple[int, int], width: float) -> None:
