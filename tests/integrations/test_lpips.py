@@ -72,3 +72,13 @@ def test_what_lpips_does_not_have_is_refused() -> None:
         LPIPS(nett="alex")
     with pytest.raises(ArgumentError, match=r"^Argument `net` cannot be a loss: psnr is higher"):
         LPIPS(net="psnr")
+
+
+def test_a_metric_of_another_library_has_a_score_but_no_layers_and_no_map() -> None:
+    score = LPIPS(net="gmsd")(2 * REFERENCE - 1, 2 * DISTORTED - 1)
+    expected = innersight.create_metric("gmsd")(REFERENCE, DISTORTED)
+    torch.testing.assert_close(score, expected[:, None, None, None])
+    with pytest.raises(ArgumentError, match="The metric gmsd has no layers"):
+        LPIPS(net="gmsd")(REFERENCE, DISTORTED, retPerLayer=True)
+    with pytest.raises(ArgumentError, match="The metric gmsd has no map"):
+        LPIPS(net="gmsd", spatial=True)(REFERENCE, DISTORTED)

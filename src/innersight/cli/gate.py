@@ -121,7 +121,7 @@ def gate(
     """
     from innersight.gate import Limits, run_gate
     from innersight.inference.scorer import Scorer
-    from innersight.inference.summary import check_summary, write_file, write_summary
+    from innersight.inference.summary import check_summary, write_summary
     from innersight.report.page import check_report
 
     shown_on = options.parse_background(background)
@@ -161,6 +161,7 @@ def gate(
         write_summary(summary, found.summary())
     if junit is not None:
         from innersight.gate.junit import junit_xml
+        from innersight.io.whole_files import write_file
 
         write_file(junit, junit_xml(found).encode())
     if report is not None:

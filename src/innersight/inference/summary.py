@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from innersight.errors import ArgumentError, first_line
+from innersight.errors import ArgumentError
 from innersight.io.tables import read_table
+from innersight.io.whole_files import write_file
 
 _WORST = 10
 
@@ -101,21 +100,6 @@ def check_summary(path: Path) -> None:
     if path.is_dir() or not path.parent.is_dir():
         problem = "is a folder" if path.is_dir() else f"lies in '{path.parent}', which is no folder"
         raise ArgumentError(f"The file '{path}' cannot be written: it {problem}. Name a file in an existing folder.")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or not there, also if several processes write it.
-
-    Raises:
-        ArgumentError: If it cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ArgumentError(f"The file '{path}' cannot be written: {first_line(error)}") from error
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from innersight.errors import ArgumentError
 from innersight.extras import needed_for
@@ -11,7 +11,6 @@ with needed_for("innersight.integrations.lpips"):
     import torch
     from torch import nn
 
-from innersight.metrics.feature_metric import FeatureMetric
 from innersight.metrics.loss import as_loss
 
 _NETS = ("alex", "vgg", "squeeze")
@@ -58,7 +57,7 @@ class LPIPS(nn.Module):
             loss = as_loss("lite" if net in _NETS else net, reduction="none", pixels=0)
         except ArgumentError as error:
             raise ArgumentError(str(error).replace("Argument `metric`", "Argument `net`", 1)) from None
-        self.metric = cast(FeatureMetric, loss.metric)
+        self.metric = loss.metric
 
     def forward(
         self,
@@ -80,7 +79,8 @@ class LPIPS(nn.Module):
             each (N, 1, 1, 1).
 
         Raises:
-            ArgumentError: If a tensor's type, shape or device is not as described, or the metric has no map.
+            ArgumentError: If a tensor's type, shape or device is not as described, or the metric has no map for
+                `spatial` or no layers for `retPerLayer`.
         """
         reference, distorted = (self._scaled(images, normalize=normalize) for images in (in0, in1))
         if self.spatial:

@@ -84,9 +84,9 @@ class SimilarityCheck:
         """
         from innersight.errors import ArgumentError
         from innersight.inference.pair_task import PairScore
-        from innersight.inference.summary import write_file
         from innersight.io.images import read_picture
         from innersight.io.png_writer import png_of
+        from innersight.io.whole_files import write_file
 
         if not isinstance(name, str) or re.fullmatch(r"[\w-][\w.-]*", name) is None or len(name) > 100:
             raise ArgumentError(

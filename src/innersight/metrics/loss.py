@@ -191,7 +191,7 @@ def as_loss(
         pixels: Share of the squared error in the loss of white noise of PSNR 30 dB, from 0 (the score alone) to 0.99.
             One image is scored for it here. A higher share gives a higher PSNR, and counts more of what people do not
             see. Default: 0.2.
-        scale: `linear` (default) or `log`. A metric of another library, such as `gmsd`, has its own only.
+        scale: `linear` (default) or `log`. A metric of another library, such as `gmsd`, refuses `log`.
         weights: As for `create_metric`.
         device: The device of the images. Default: `cpu`.
         precision: As for `create_metric`. Default: `fp32`.
@@ -219,7 +219,7 @@ def as_loss(
     if isinstance(metric, FullReferenceMetric):
         made = metric
     else:
-        # A metric of another library has no scale to choose. Another one than the default is refused with the changes.
+        # A metric of another library has no configuration, so `create_metric` refuses any change, also of the scale.
         scaled = {"scale": scale} if scale != "linear" or resolve(metric) is not None else {}
         made = create_metric(
             metric,

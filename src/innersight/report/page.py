@@ -14,7 +14,7 @@ from string import Template
 from typing import Any
 
 from innersight.inference.scorer import Scorer
-from innersight.inference.summary import write_file
+from innersight.io.whole_files import write_file
 from innersight.report.content import Report
 from innersight.report.destinations import check_destination
 from innersight.report.heatmap import colour_table
