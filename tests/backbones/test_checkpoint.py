@@ -166,6 +166,18 @@ class TestRefused:
             load_weights(vit(), as_file(path))
         assert not (tmp_path / "ran").exists()
 
+    @pytest.mark.parametrize("reader", ["safetensors.torch.load", "torch.load"])
+    def test_too_little_memory_is_no_fault_of_the_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise MemoryError("no memory is left")
+
+        monkeypatch.setattr(reader, fail)
+        (path := tmp_path / ("a.pth" if reader == "torch.load" else "a.safetensors")).write_bytes(b"a")
+        with pytest.raises(MemoryError, match="no memory is left"):
+            load_weights(vit(), as_file(path))
+
     @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
     @pytest.mark.parametrize("content", [b"", b"some text", b"PK\x03\x04 half a zip"])
     def test_what_is_no_weights_file(self, tmp_path: Path, name: str, content: bytes) -> None:

@@ -80,3 +80,14 @@ def test_a_damaged_plan_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_number_of_shards_follows_the_rows() -> None:
     assert [default_shards(rows, 2) for rows in (1, 7, 100, 10_000)] == [1, 7, 8, 10]
+
+
+def test_too_little_memory_is_no_fault_of_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The MemoryError of pyarrow is one of its own errors too."""
+
+    def fail(*_: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 64 failed")
+
+    monkeypatch.setattr(pq, "write_table", fail)
+    with pytest.raises(MemoryError, match="malloc of size 64 failed"):
+        make_plan(list_rows([{"reference": "a", "distorted": "b"}]), "images", {}, 1, Folder("memory://memory"))

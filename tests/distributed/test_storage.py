@@ -6,6 +6,7 @@ import os
 import uuid
 from pathlib import Path
 
+import fsspec.implementations.memory
 import pytest
 
 from innersight.distributed.storage import Folder, fetch, is_url
@@ -105,3 +106,14 @@ def test_a_pipe_behind_a_file_url_is_an_error_at_once(tmp_path: Path) -> None:
     files, errors = fetch([place], tmp_path / "copies")
     assert "is a pipe, a device or a socket" in errors[place]
     assert not files[place].exists()
+
+
+def test_too_little_memory_ends_the_run_and_is_no_error_of_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no memory is left")
+
+    monkeypatch.setattr(fsspec.implementations.memory.MemoryFileSystem, "get_file", fail)
+    with pytest.raises(MemoryError, match="no memory is left"):
+        fetch(["memory://x/a.png"], tmp_path)

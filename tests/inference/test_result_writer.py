@@ -238,3 +238,17 @@ def test_an_output_that_cannot_be_made_is_refused_before_the_work_fault_34(tmp_p
         check_output(tmp_path / "half\ud800\ud800.csv", pairs, ["score"])
     check_output(tmp_path / "out.csv", pairs, ["score"])
     assert [path.name for path in tmp_path.iterdir()] == ["list.csv"]
+
+
+def test_too_little_memory_is_no_fault_of_the_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The MemoryError of pyarrow is one of its own errors too."""
+    (tmp_path / "list.csv").write_text("reference,distorted\na,b\nc,d\ne,f\n")
+
+    def fail(*_: object) -> None:
+        raise pyarrow.ArrowMemoryError("malloc of size 64 failed")
+
+    monkeypatch.setattr(parquet.ParquetWriter, "write_table", fail)
+    out = tmp_path / "out.parquet"
+    with pytest.raises(MemoryError, match="malloc of size 64 failed"):
+        write_results(out, open_list(tmp_path / "list.csv"), written(out), ["lite"], with_layers=False)
+    assert not out.exists()

@@ -10,6 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from innersight.errors import ArgumentError
+from innersight.io import tables
 from innersight.io.tables import check_table, checked_row, read_rows, read_table
 
 
@@ -152,3 +153,15 @@ def test_text_that_is_not_valid_unicode_is_escaped_and_an_earlier_error_stays() 
     assert row.values == {"a": ["\\udcff", {"\\udcfe": 1}], "b": 2}
     assert "Row 1: text must be valid UTF-8, but column 'a' holds" in str(row.error)
     assert checked_row(1, {"a": "\udcff"}, "Row 1", "earlier").error == "earlier"
+
+
+def test_too_little_memory_is_no_fault_of_a_parquet_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The MemoryError of pyarrow is one of its own errors too."""
+    parquet.write_table(pyarrow.table({"a": ["x"]}), tmp_path / "t.parquet")
+
+    def fail(_: object) -> None:
+        raise pyarrow.ArrowMemoryError("malloc of size 64 failed")
+
+    monkeypatch.setattr(tables, "_python_rows", fail)
+    with pytest.raises(MemoryError, match="malloc of size 64 failed"):
+        list(read_rows(tmp_path / "t.parquet"))

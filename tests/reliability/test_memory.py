@@ -55,6 +55,44 @@ def test_too_little_memory_from_the_start_is_no_traceback_and_the_run_resumes(fa
 
 
 @pytest.mark.thorough
+def test_memory_that_an_image_lacks_is_one_line_and_the_run_resumes(faulty: Faulty) -> None:
+    """Decoders report too little memory as damage of the file. It must not become the error of a row."""
+    code = (
+        "import innersight.io.images as images\n"
+        "real, calls = images.check_complete, [0]\n"
+        "def fails(*a, **k):\n"
+        "    calls[0] += 1\n"
+        "    if calls[0] == 7: raise MemoryError\n"
+        "    return real(*a, **k)\n"
+        "images.check_complete = fails"
+    )
+    status, errors = faulty.run_with(code, "--out", "scores.csv")
+    assert status == 2
+    one_line(errors)
+    assert "memory of this machine does not suffice (too little memory to read '" in errors
+    assert not (faulty.folder / "scores.csv").exists()
+    faulty.resumes("scores.csv")
+
+
+@pytest.mark.thorough
+def test_a_thread_that_the_system_refuses_is_one_line_and_the_run_resumes(faulty: Faulty) -> None:
+    code = (
+        "import threading, innersight.inference.planner as planner\n"
+        "real = planner.ThreadPoolExecutor\n"
+        'def refused(*a): raise RuntimeError("can\'t start new thread")\n'
+        "def pool(*a, **k):\n"
+        "    threading._start_new_thread = refused\n"
+        "    return real(*a, **k)\n"
+        "planner.ThreadPoolExecutor = pool"
+    )
+    status, errors = faulty.run_with(code, "--out", "scores.csv")
+    assert status == 2
+    one_line(errors)
+    assert "The system starts no more threads. Free memory, raise the limit of processes (ulimit -u)" in errors
+    faulty.resumes("scores.csv")
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["compare", "extract"])
 def test_a_memory_error_of_a_worker_is_one_line_and_the_run_resumes(faulty: Faulty, name: str) -> None:
     owner = "innersight.inference.extractor.FeatureExtractor"

@@ -151,6 +151,8 @@ def _read(file: WeightsFile) -> Mapping[str, Any]:
             f"'{path}' holds something else than tensors. It is not read, since reading it could run code from the "
             "file. Convert it to safetensors if you trust it."
         ) from error
+    except MemoryError:
+        raise
     except Exception as error:
         # Both readers raise many types for a damaged file, some of them their own. All mean the same here.
         if "TorchScript" in str(error):

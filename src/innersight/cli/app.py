@@ -34,6 +34,11 @@ from innersight.cli import (
 from innersight.errors import InnersightError, first_line
 from innersight.extras import missing_extra
 
+_RESUME = "batch continues with --resume."
+
+_NO_THREAD = "can't start new thread"
+"""What Python says when the system refuses a thread."""
+
 app = typer.Typer(
     name="innersight",
     help="Full-reference image quality metrics that compare features of pretrained networks.",
@@ -107,7 +112,7 @@ def main() -> None:
             sys.exit(1)  # the reader of the output has ended, as `head` does
         place = f"'{error.filename}'" if error.filename is not None else "A file"
         said = f"{place} cannot be read or written: {error.strerror or error}."
-        step = "Check the path, its permissions and the free disk space, then run again; batch continues with --resume."
+        step = f"Check the path, its permissions and the free disk space, then run again; {_RESUME}"
         print(f"innersight: {said} {step}", file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
@@ -118,13 +123,17 @@ def main() -> None:
         sys.exit(2)
     except MemoryError as error:
         why = f" ({first_line(error)})" if str(error) else ""
-        step = "Free memory, or use fewer --workers or a smaller --memory-limit; batch continues with --resume."
+        step = f"Free memory, or use fewer --workers or a smaller --memory-limit; {_RESUME}"
         print(f"innersight: The memory of this machine does not suffice{why}. {step}", file=sys.stderr)
         sys.exit(2)
     except RuntimeError as error:
+        if str(error) == _NO_THREAD:
+            step = "Free memory, raise the limit of processes (ulimit -u), or use fewer --workers"
+            print(f"innersight: The system starts no more threads. {step}; {_RESUME}", file=sys.stderr)
+            sys.exit(2)
         if not _is_device_failure(error):
             raise
-        step = "Free memory or choose another --device, then run again; batch continues with --resume."
+        step = f"Free memory or choose another --device, then run again; {_RESUME}"
         print(f"innersight: The device failed: {first_line(error)} {step}", file=sys.stderr)
         sys.exit(2)
 

@@ -116,6 +116,8 @@ def make_plan(pairs: PairList, images: str, run: Mapping[str, Any], shards: int,
                 parquet.write_table(pyarrow.Table.from_pylist(part, schema=schema), file)
                 out.write(file.name, file)
                 file.unlink()
+    except MemoryError:  # that of pyarrow is an ArrowException too
+        raise
     except (pyarrow.ArrowException, OverflowError) as error:
         raise ArgumentError(f"The list's columns don't fit the types of Parquet: {error}.") from error
     out.write(PLAN, (json.dumps(plan.to_json(), indent=2) + "\n").encode())  # last: without it, a run starts anew

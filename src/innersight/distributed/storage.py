@@ -194,6 +194,8 @@ def fetch(places: Iterable[str], folder: Path) -> tuple[dict[str, Path], dict[st
                 errors[place] = special
         except FileNotFoundError:
             errors[place] = f"No such file: '{place}'."
+        except MemoryError:  # it says nothing about the file: the run stops, and --resume continues it
+            raise
         except Exception as error:  # noqa: BLE001 - each store has errors of its own; the row gets the reason
             errors[place] = f"'{place}' cannot be read: {first_line(error)}"
         if place in errors:

@@ -277,7 +277,7 @@ def _write_parquet(path: Path, pairs: PairList, added: Sequence[str], rows: _Row
             for part in parts():
                 writer.write_table(pyarrow.Table.from_pylist(part, schema=schema))
     except (pyarrow.ArrowException, OverflowError, ValueError, TypeError) as error:
-        if isinstance(error, ArgumentError):
+        if isinstance(error, (ArgumentError, MemoryError)):  # the MemoryError of pyarrow is an ArrowException too
             raise
         raise ArgumentError(
             f"The list's columns don't fit the types of Parquet: {first_line(error)} Write .csv or .jsonl."

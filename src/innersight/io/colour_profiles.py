@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from innersight.errors import ImageError
 from innersight.io.image_sources import capitalised
+from innersight.io.resources import check_resources
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -48,6 +49,7 @@ def find_transform(mode: str, profile: bytes, name: str) -> ImageCms.ImageCmsTra
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError) as error:
+        check_resources(error, name)
         raise ImageError(
             f"{capitalised(name)} has an ICC profile that cannot be used ({error}). Repair or remove it."
         ) from error

@@ -53,8 +53,7 @@ def _reply(replies: BinaryIO, request: Mapping[str, Any], requests: BinaryIO, pi
     try:
         picture = read_picture(EncodedImage(request["name"], path, data, request["frame"]), max_pixels=pixels)
     except (ImageError, MemoryError) as error:
-        said = None if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError) else str(error)
-        _write(replies, {"error": said})
+        _write(replies, {"error": None if isinstance(error, MemoryError) else str(error)})
         return
     arrays = [picture.colour] if picture.alpha is None else [picture.colour, picture.alpha]
     _write(replies, {"arrays": [{"shape": array.shape, "dtype": array.dtype.name} for array in arrays]})

@@ -32,6 +32,7 @@ from innersight.io.jpeg_2000 import read_jpeg_2000
 from innersight.io.limits import PIXELS, check_pixels
 from innersight.io.pictures import WHITE, Colour, Picture, check_background
 from innersight.io.png import SIGNATURE, PngFacts, check_png
+from innersight.io.resources import check_resources
 from innersight.io.samples import Decoded
 from innersight.io.sixteen_bit import png_depth, read_16_bit_png
 
@@ -81,6 +82,8 @@ def read_image(
             without `frame`, too large, or of a pixel type without a defined range (32-bit integers, floats, LAB).
         ArgumentError: If `source` is something else, an array has another shape, dtype or range, `background` is not
             three numbers in [0, 1], or `max_pixels` is not an integer from 1.
+        MemoryError: If the memory does not suffice.
+        OSError: If too many files are open.
 
     Example:
         >>> path = getfixture("tmp_path") / "glass.png"
@@ -107,6 +110,8 @@ def read_picture(source: ImageSource, *, max_pixels: int = PIXELS) -> Picture:
     Raises:
         ImageError: As `read_image`.
         ArgumentError: As `read_image`.
+        MemoryError: As `read_image`.
+        OSError: As `read_image`.
     """
     identified = identify(source)
     check_pixels("max_pixels", max_pixels)
@@ -210,17 +215,19 @@ def check_same_size(
 
 def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
     """Decode a file: (H, W, 3) colour, and (H, W, 1) alpha or None."""
+    pixels = None
     try:
         _check_bytes(file, max_pixels)
         if (other := find_format(file)) is not None:
-            _check_pixels(other.size(file), file.name, max_pixels)
+            pixels = _check_pixels(other.size(file), file.name, max_pixels)
             return other.read(file)
         # The chunks are checked first: Pillow calls a PNG with a wrong checksum no image.
         facts = check_png(file) if file.head(len(SIGNATURE)) == SIGNATURE else None
         with Image.open(file.pillow_source(), formats=FORMATS) as image:
             _check_pixels((image.height, image.width), file.name, max_pixels)
             _choose_frame(image, file)
-            _check_pixels((image.height, image.width), file.name, max_pixels)  # a frame of GIF can be larger
+            # A frame of GIF can be larger than the first.
+            pixels = _check_pixels((image.height, image.width), file.name, max_pixels)
             if file.frame is not None and image.format == "AVIF" and image.n_frames > 1:
                 _check_frames(image, file, max_pixels)
             check_complete(file, image.format)
@@ -239,7 +246,8 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
         raise ImageError(f"{file.subject} is a folder, not an image file.") from None
     except PermissionError:
         raise ImageError(f"This user may not read {file.name} (permission denied).") from None
-    except UnidentifiedImageError:
+    except UnidentifiedImageError as error:
+        check_resources(error, file.name)
         raise ImageError(f"{file.subject} is not an image in a supported format ({ALL_FORMATS}).") from None
     except Image.DecompressionBombError:
         raise ImageError(
@@ -247,6 +255,7 @@ def _decode(file: EncodedImage, max_pixels: int) -> Decoded:
             "raise the limit: --max-pixels, or `pixels` of innersight.DecodingLimits."
         ) from None
     except Exception as error:
+        check_resources(error, file.name, pixels)
         # Errors of the operating system have a number. Decoders report damage by any type of error.
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(f"{file.subject} cannot be read: {error.strerror}.") from None
@@ -276,7 +285,7 @@ def _convert(image: Image.Image, max_pixels: int) -> Decoded:
     name = source_name(image)
     if 0 in image.size:
         raise ImageError(f"{capitalised(name)} has no pixels. Pass an image of at least 1 x 1.")
-    _check_pixels((image.height, image.width), name, max_pixels)
+    pixels = _check_pixels((image.height, image.width), name, max_pixels)
     _check_depth(image, name)
     try:
         if image.mode in _SIXTEEN_BIT_MODES:
@@ -288,6 +297,7 @@ def _convert(image: Image.Image, max_pixels: int) -> Decoded:
     except ImageError:
         raise
     except Exception as error:  # Pillow decodes an opened image here
+        check_resources(error, name, pixels)
         raise ImageError(
             f"{capitalised(name)} cannot be decoded. It is damaged, truncated or closed: {error}"
         ) from error
@@ -305,7 +315,8 @@ def _check_bytes(file: EncodedImage, max_pixels: int) -> None:
         raise ImageError(f"{file.subject} has {size:,} bytes, more than the limit of {most:,}. Pass an image file.")
 
 
-def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> None:
+def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> int:
+    """Check and return the number of pixels."""
     height, width = size
     if height * width > max_pixels:
         raise ImageError(
@@ -313,6 +324,7 @@ def _check_pixels(size: tuple[int, int], name: str, max_pixels: int) -> None:
             "can be a decompression bomb. Crop the image, or raise the limit: --max-pixels, or `pixels` of "
             "innersight.DecodingLimits."
         )
+    return height * width
 
 
 def _check_frames(image: Image.Image, file: EncodedImage, max_pixels: int) -> None:

@@ -248,6 +248,8 @@ def _read_parquet(path: Path) -> Iterator[TableRow]:
                     number += 1
                     where = f"'{path}', row {number}"
                     yield checked_row(number, values, where, None if problem is None else f"{where}: {problem}")
+    except MemoryError:  # that of pyarrow is an ArrowException too
+        raise
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # a name of a column can be no UTF-8
         raise ArgumentError(f"'{path}' cannot be read as parquet: {first_line(error)}") from error
 

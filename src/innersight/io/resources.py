@@ -1,0 +1,50 @@
+"""Too little memory or too many open files, which many decoders report as damage of the file."""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+
+_BYTES_PER_PIXEL = 16
+"""Memory that a decoder needs at most for each pixel of an image of 16 bits, bytes."""
+
+_LEAST = 4 << 20
+"""Memory that a decoder needs for an image of any size, bytes."""
+
+_UNKNOWN = 64 << 20
+"""Memory for an image of unknown size, bytes. libwebp takes the memory of the pixels before Pillow knows the size."""
+
+
+def check_resources(error: Exception, name: str, pixels: int | None = None) -> None:
+    """Check that the reading of an image did not fail because the process lacks memory or has too many open files.
+
+    Such a failure says nothing about the file. It must end a run, which then resumes, and not become the error of a
+    row. Some decoders name no reason. This function therefore tries to allocate the memory that the image needs.
+
+    Args:
+        error: The error of the decoder.
+        name: The image, for the error message.
+        pixels: Its number of pixels. Default: unknown.
+
+    Raises:
+        MemoryError: If the memory does not suffice.
+        OSError: The error itself, if too many files are open.
+
+    Example:
+        >>> check_resources(ValueError("no valid header"), "'a.png'", 64 * 64)  # nothing is raised
+        >>> check_resources(MemoryError(), "'a.png'", 64 * 64)
+        Traceback (most recent call last):
+        MemoryError: too little memory to read 'a.png'
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EMFILE, errno.ENFILE):
+        raise error
+    lacks_memory = isinstance(error, MemoryError) or number == errno.ENOMEM
+    if not lacks_memory:
+        try:
+            np.empty(_UNKNOWN if pixels is None else _LEAST + _BYTES_PER_PIXEL * pixels, np.uint8)
+        except MemoryError:
+            lacks_memory = True
+    if lacks_memory:
+        raise MemoryError(f"too little memory to read {name}") from error
