@@ -75,11 +75,13 @@ def test_memory_that_an_image_lacks_is_one_line_and_the_run_resumes(faulty: Faul
 
 
 @pytest.mark.thorough
-def test_a_thread_that_the_system_refuses_is_one_line_and_the_run_resumes(faulty: Faulty) -> None:
+@pytest.mark.parametrize("said", ["can't start new thread", "can't allocate lock", "can't allocate read lock"])
+def test_a_thread_that_the_system_refuses_is_one_line_and_the_run_resumes(faulty: Faulty, said: str) -> None:
+    """Python raises a RuntimeError for a thread, and for the lock of a file that it opens."""
     code = (
         "import threading, innersight.inference.planner as planner\n"
         "real = planner.ThreadPoolExecutor\n"
-        'def refused(*a): raise RuntimeError("can\'t start new thread")\n'
+        f'def refused(*a): raise RuntimeError("{said}")\n'
         "def pool(*a, **k):\n"
         "    threading._start_new_thread = refused\n"
         "    return real(*a, **k)\n"
@@ -88,7 +90,7 @@ def test_a_thread_that_the_system_refuses_is_one_line_and_the_run_resumes(faulty
     status, errors = faulty.run_with(code, "--out", "scores.csv")
     assert status == 2
     one_line(errors)
-    assert "The system starts no more threads. Free memory, raise the limit of processes (ulimit -u)" in errors
+    assert f"refuses a thread or memory ({said}). Free memory, raise the limit of processes (ulimit -u)" in errors
     faulty.resumes("scores.csv")
 
 

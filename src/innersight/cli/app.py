@@ -36,8 +36,8 @@ from innersight.extras import missing_extra
 
 _RESUME = "batch continues with --resume."
 
-_NO_THREAD = "can't start new thread"
-"""What Python says when the system refuses a thread."""
+_REFUSED = ("can't start new thread", "can't allocate lock", "can't allocate read lock")
+"""What Python says when the system refuses a thread, or the memory of a lock."""
 
 app = typer.Typer(
     name="innersight",
@@ -127,9 +127,9 @@ def main() -> None:
         print(f"innersight: The memory of this machine does not suffice{why}. {step}", file=sys.stderr)
         sys.exit(2)
     except RuntimeError as error:
-        if str(error) == _NO_THREAD:
-            step = "Free memory, raise the limit of processes (ulimit -u), or use fewer --workers"
-            print(f"innersight: The system starts no more threads. {step}; {_RESUME}", file=sys.stderr)
+        if str(error) in _REFUSED:
+            step = f"Free memory, raise the limit of processes (ulimit -u), or use fewer --workers; {_RESUME}"
+            print(f"innersight: The system refuses a thread or memory ({error}). {step}", file=sys.stderr)
             sys.exit(2)
         if not _is_device_failure(error):
             raise
