@@ -59,12 +59,17 @@ def test_pictures_are_those_of_this_process(tmp_path: Path, decoder: Decoder) ->
                 np.testing.assert_array_equal(found.alpha, expected.alpha)
 
 
-def test_errors_are_those_of_this_process(tmp_path: Path, decoder: Decoder) -> None:
+@pytest.mark.parametrize("memory", [64 << 20, 4 << 30])
+def test_errors_are_those_of_this_process(tmp_path: Path, memory: int) -> None:
+    """With the lowest limit of memory too."""
+    decoder = Decoder(DecodingLimits(memory=memory))
     whole = tmp_path / "whole.png"
     Image.fromarray(RGB8).save(whole)
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:-20])
     (tmp_path / "text\n.png").write_text("text")
     (tmp_path / "empty.png").touch()
+    Image.fromarray(RGB8).save(tmp_path / "cut.webp")
+    (tmp_path / "cut.webp").write_bytes((tmp_path / "cut.webp").read_bytes()[:-20])
     for path in (tmp_path / "none.png", tmp_path, *tmp_path.iterdir()):
         if path == whole:
             continue

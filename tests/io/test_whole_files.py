@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,10 +41,15 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
         write_file(tmp_path / "none" / "a.json", b"")
 
 
-def test_a_reader_sees_one_of_the_whole_contents_while_others_write(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "start", [ThreadPoolExecutor, partial(ProcessPoolExecutor, mp_context=multiprocessing.get_context("spawn"))]
+)
+def test_a_reader_sees_one_of_the_whole_contents_while_others_write(
+    tmp_path: Path, start: Callable[[int], Executor]
+) -> None:
     contents = [bytes([value]) * 200_000 for value in range(4)]
     write_file(tmp_path / "a", contents[0])
-    with ThreadPoolExecutor(4) as pool:
+    with start(4) as pool:
         written = [pool.submit(write_file, tmp_path / "a", content) for content in contents * 20]
         while not all(future.done() for future in written):
             assert (tmp_path / "a").read_bytes() in contents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -11,6 +12,23 @@ resource = pytest.importorskip("resource")
 
 _LOADER = 127
 """The status with which the loader of the C library ends a process that has no memory for the data of a thread."""
+
+
+_EXTRACTOR = "innersight.inference.extractor"
+
+
+def before_call(number: int, module: str, name: str, statement: str) -> str:
+    """Return code after which the call with this number of the function `module.name` runs a statement first."""
+    place = f"{module}.{name}"
+    return (
+        f"import os, signal, {module}\n"
+        f"real, calls = {place}, [0]\n"
+        "def patched(*a, **k):\n"
+        "    calls[0] += 1\n"
+        f"    if calls[0] == {number}: {statement}\n"
+        "    return real(*a, **k)\n"
+        f"{place} = patched"
+    )
 
 
 @pytest.mark.thorough
@@ -55,21 +73,22 @@ def test_too_little_memory_from_the_start_is_no_traceback_and_the_run_resumes(fa
 
 
 @pytest.mark.thorough
-def test_memory_that_an_image_lacks_is_one_line_and_the_run_resumes(faulty: Faulty) -> None:
-    """Decoders report too little memory as damage of the file. It must not become the error of a row."""
-    code = (
-        "import innersight.io.images as images\n"
-        "real, calls = images.check_complete, [0]\n"
-        "def fails(*a, **k):\n"
-        "    calls[0] += 1\n"
-        "    if calls[0] == 7: raise MemoryError\n"
-        "    return real(*a, **k)\n"
-        "images.check_complete = fails"
-    )
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("MemoryError", r"memory of this machine does not suffice \(too little memory to read '.*\.(png|jpg)'\)"),
+        ("OSError(24, 'Too many open files')", "A file cannot be read or written: Too many open files"),
+    ],
+)
+def test_memory_or_files_that_an_image_lacks_are_one_line_and_the_run_resumes(
+    faulty: Faulty, error: str, said: str
+) -> None:
+    """Neither is the fault of the image, and so neither becomes the error of a row."""
+    code = before_call(7, "innersight.io.images", "check_complete", f"raise {error}")
     status, errors = faulty.run_with(code, "--out", "scores.csv")
     assert status == 2
     one_line(errors)
-    assert "memory of this machine does not suffice (too little memory to read '" in errors
+    assert re.search(said, errors)
     assert not (faulty.folder / "scores.csv").exists()
     faulty.resumes("scores.csv")
 
@@ -97,16 +116,7 @@ def test_a_thread_that_the_system_refuses_is_one_line_and_the_run_resumes(faulty
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["compare", "extract"])
 def test_a_memory_error_of_a_worker_is_one_line_and_the_run_resumes(faulty: Faulty, name: str) -> None:
-    owner = "innersight.inference.extractor.FeatureExtractor"
-    code = (
-        "import innersight.inference.extractor\n"
-        f"real, calls = {owner}.{name}, [0]\n"
-        "def fails(*a, **k):\n"
-        "    calls[0] += 1\n"
-        "    if calls[0] == 4: raise MemoryError('no memory is left')\n"
-        "    return real(*a, **k)\n"
-        f"{owner}.{name} = fails"
-    )
+    code = before_call(4, _EXTRACTOR, f"FeatureExtractor.{name}", "raise MemoryError('no memory is left')")
     status, errors = faulty.run_with(code, "--out", "scores.csv")
     assert status == 2
     one_line(errors)
@@ -119,15 +129,7 @@ def test_a_memory_error_of_a_worker_is_one_line_and_the_run_resumes(faulty: Faul
 def test_a_worker_that_the_out_of_memory_killer_ends_takes_the_process_along_and_the_run_resumes(
     faulty: Faulty,
 ) -> None:
-    code = (
-        "import os, signal, threading, innersight.inference.extractor as e\n"
-        "real, calls = e.FeatureExtractor.compare, [0]\n"
-        "def killed(*a, **k):\n"
-        "    calls[0] += 1\n"
-        "    if calls[0] == 6: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return real(*a, **k)\n"
-        "e.FeatureExtractor.compare = killed"
-    )
+    code = before_call(6, _EXTRACTOR, "FeatureExtractor.compare", "os.kill(os.getpid(), signal.SIGKILL)")
     assert faulty.run_with(code, "--out", "scores.csv", "--batch-size", "1") == (-signal.SIGKILL, "")
     assert not (faulty.folder / "scores.csv").exists()
     faulty.resumes("scores.csv")

@@ -151,7 +151,7 @@ def _read(file: WeightsFile) -> Mapping[str, Any]:
             f"'{path}' holds something else than tensors. It is not read, since reading it could run code from the "
             "file. Convert it to safetensors if you trust it."
         ) from error
-    except MemoryError:
+    except MemoryError:  # it says nothing about the file
         raise
     except Exception as error:
         # Both readers raise many types for a damaged file, some of them their own. All mean the same here.

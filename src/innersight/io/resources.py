@@ -7,17 +7,18 @@ import errno
 import numpy as np
 
 _BYTES_PER_PIXEL = 16
-"""Memory that a decoder needs at most for each pixel of an image of 16 bits, bytes."""
+"""Memory that must be free for each pixel, bytes. It is more than the decoders of all formats took in the tests."""
 
 _LEAST = 4 << 20
-"""Memory that a decoder needs for an image of any size, bytes."""
+"""Memory that must be free for an image of any size, bytes."""
 
-_UNKNOWN = 64 << 20
-"""Memory for an image of unknown size, bytes. libwebp takes the memory of the pixels before Pillow knows the size."""
+_UNKNOWN = 32 << 20
+"""Memory that must be free for an image of unknown size, bytes: half of the lowest limit of `DecodingLimits`. libwebp
+takes the memory of the pixels before Pillow knows the size."""
 
 
 def check_resources(error: Exception, name: str, pixels: int | None = None) -> None:
-    """Check that the reading of an image did not fail because the process lacks memory or has too many open files.
+    """Raise another error if an image could not be read because memory is short or too many files are open.
 
     Such a failure says nothing about the file. It must end a run, which then resumes, and not become the error of a
     row. Some decoders name no reason. This function therefore tries to allocate the memory that the image needs.
